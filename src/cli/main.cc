@@ -11,7 +11,8 @@ namespace {
 
 constexpr const char* kVersion = "0.1.0";
 
-/// Every command, in the order of the help text. A new command is a file beside this one and a line here.
+/// Every command, in the order of the help text. A new command is a file beside this one and a line
+/// here.
 std::vector<RegisterFn> Commands() {
   return {
       // one a line

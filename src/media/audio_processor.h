@@ -20,8 +20,8 @@ struct AudioFrames {
   std::vector<float> samples;  ///< [tokens, samples_per_token]
 };
 
-/// kInvalidData for a clip without samples; kResource above max_tokens (the message says how long the clip is
-/// and how long it may be).
+/// kInvalidData for a clip without samples; kResource above max_tokens (the message says how long
+/// the clip is and how long it may be).
 Result<AudioFrames> ProcessAudio(const AudioClip& clip, const AudioProcessorOptions& options);
 
 }  // namespace facet

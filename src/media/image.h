@@ -1,4 +1,5 @@
-// Image files to pixels: PNG, JPEG and WebP bytes to upright RGB, with limits checked before decoding.
+// Image files to pixels: PNG, JPEG and WebP bytes to upright RGB, with limits checked before
+// decoding.
 #pragma once
 
 #include <cstddef>
@@ -24,10 +25,10 @@ struct ImageLimits {
 };
 
 /// Decodes PNG, JPEG or WebP (told apart by their first bytes, never by a name), applies the EXIF
-/// orientation, and converts to RGB as the reference's image loader does: alpha is dropped, not blended;
-/// 16-bit samples keep their high byte; an animation gives its first frame.
-/// kUnsupported for another format (the message names it where it is known), kInvalidData for a broken
-/// file, kResource above the limits.
+/// orientation, and converts to RGB as the reference's image loader does: alpha is dropped, not
+/// blended; 16-bit samples keep their high byte; an animation gives its first frame. kUnsupported
+/// for another format (the message names it where it is known), kInvalidData for a broken file,
+/// kResource above the limits.
 Result<Image> DecodeImage(std::span<const std::byte> file, const ImageLimits& limits = {});
 
 }  // namespace facet

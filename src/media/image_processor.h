@@ -18,9 +18,9 @@ struct ImageProcessorOptions {
 
 /// One image as model input. Values are 0..255; the model divides by 255.
 struct ImagePatches {
-  int64_t tokens = 0;               ///< number of soft tokens, one a patch, row by row
-  std::vector<uint8_t> patches;     ///< [tokens, patch_side * patch_side * 3], row, column, channel
-  std::vector<int32_t> positions;   ///< [tokens, 2]: column x, row y of the patch
+  int64_t tokens = 0;              ///< number of soft tokens, one a patch, row by row
+  std::vector<uint8_t> patches;    ///< [tokens, patch_side * patch_side * 3], row, column, channel
+  std::vector<int32_t> positions;  ///< [tokens, 2]: column x, row y of the patch
 };
 
 /// The size that the reference resizes to (spec section 4.1, step 2).

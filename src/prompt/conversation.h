@@ -28,7 +28,7 @@ struct AudioPart {
 using Part = std::variant<TextPart, ImagePart, AudioPart>;
 
 struct ToolCall {
-  std::string id;      ///< may be empty
+  std::string id;  ///< may be empty
   std::string name;
   OrderedJson arguments;  ///< an object, or null for none
 };
@@ -37,15 +37,16 @@ struct ToolCall {
 struct Message {
   std::string role;  ///< "system", "developer", "user", "assistant" or "tool"
   std::vector<Part> content;
-  std::string reasoning;                ///< the assistant's earlier thinking
-  std::vector<ToolCall> tool_calls;     ///< assistant only
-  std::string tool_call_id;             ///< tool only
-  std::string name;                     ///< tool only: name of the tool that answered
+  std::string reasoning;             ///< the assistant's earlier thinking
+  std::vector<ToolCall> tool_calls;  ///< assistant only
+  std::string tool_call_id;          ///< tool only
+  std::string name;                  ///< tool only: name of the tool that answered
 };
 
 struct Conversation {
   std::vector<Message> messages;
-  std::vector<OrderedJson> tools;  ///< OpenAI function declarations: {"type":"function","function":{…}}
+  std::vector<OrderedJson>
+      tools;  ///< OpenAI function declarations: {"type":"function","function":{…}}
   bool enable_thinking = false;
   bool preserve_thinking = false;
   /// Continue the last assistant message instead of opening a new turn.

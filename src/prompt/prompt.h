@@ -1,4 +1,5 @@
-// Prompt: what the engine takes in. Token ids, with the media that stand behind runs of placeholder ids.
+// Prompt: what the engine takes in. Token ids, with the media that stand behind runs of placeholder
+// ids.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The Gemma tokenizer: text to token ids and back. SentencePiece-style BPE with byte fallback, read from
-// tokenizer.json. Owns no model and no template.
+// The Gemma tokenizer: text to token ids and back. SentencePiece-style BPE with byte fallback, read
+// from tokenizer.json. Owns no model and no template.
 #pragma once
 
 #include <cstdint>
@@ -35,21 +35,24 @@ class Tokenizer {
   /// kUnsupported for a tokenizer of another kind (the message names the part).
   static Result<Tokenizer> Parse(std::string_view tokenizer_json);
 
-  /// Ids of `text`. Special tokens ("<|turn>") are recognized where they lie wholly outside the `untrusted`
-  /// ranges (sorted, disjoint); inside or across them they are spelled as plain text, so that text from a
-  /// user can never become a control token. Text between special tokens is one segment whatever its trust.
-  /// `text` must be valid UTF-8 (base: IsValidUtf8); nothing is added (no BOS). Linear in the length.
-  std::vector<int32_t> Encode(std::string_view text, std::span<const ByteRange> untrusted = {}) const;
+  /// Ids of `text`. Special tokens ("<|turn>") are recognized where they lie wholly outside the
+  /// `untrusted` ranges (sorted, disjoint); inside or across them they are spelled as plain text,
+  /// so that text from a user can never become a control token. Text between special tokens is one
+  /// segment whatever its trust. `text` must be valid UTF-8 (base: IsValidUtf8); nothing is added
+  /// (no BOS). Linear in the length.
+  std::vector<int32_t> Encode(std::string_view text,
+                              std::span<const ByteRange> untrusted = {}) const;
 
   /// Ids of text from outside: no special token comes out.
   std::vector<int32_t> EncodeUntrusted(std::string_view text) const;
 
-  /// The text of `ids`, as the reference's decode with skip_special_tokens=False: special tokens by their
-  /// names, byte tokens joined to UTF-8, each byte of an invalid sequence as U+FFFD. Ids outside the
-  /// vocabulary give nothing.
+  /// The text of `ids`, as the reference's decode with skip_special_tokens=False: special tokens by
+  /// their names, byte tokens joined to UTF-8, each byte of an invalid sequence as U+FFFD. Ids
+  /// outside the vocabulary give nothing.
   std::string Decode(std::span<const int32_t> ids) const;
 
-  /// The piece as it stands in the vocabulary ("▁Paris", "<0x0A>", "<|turn>"); empty for an unknown id.
+  /// The piece as it stands in the vocabulary ("▁Paris", "<0x0A>", "<|turn>"); empty for an unknown
+  /// id.
   std::string_view Piece(int32_t id) const;
 
   /// The bytes that a token contributes to text: "▁" becomes a space, "<0x0A>" the byte 0x0A.
