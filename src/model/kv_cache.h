@@ -1,0 +1,56 @@
+// Keys and values of every sequence: rings for sliding layers, the whole context for full layers.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "checkpoint/model_config.h"
+#include "kernels/backend.h"
+
+namespace facet {
+
+struct KvCacheOptions {
+  int64_t slots = 1;        ///< sequences held at once
+  int64_t max_context = 0;  ///< tokens a sequence may reach
+  int64_t max_chunk = 512;  ///< most tokens of one sequence in one step
+};
+
+/// Rows are float32 [kv_heads * head_dim], keys normed and turned, values normed. A sliding layer
+/// keeps window - 1 + max_chunk rows: what the oldest query of a chunk sees, and the chunk itself.
+/// Pages of a full layer cost memory only once a sequence reaches them.
+class KvCache {
+ public:
+  KvCache(const ModelConfig& config, const KvCacheOptions& options, Backend& backend);
+
+  /// Bytes that `options` reserve at most.
+  static int64_t BytesFor(const ModelConfig& config, const KvCacheOptions& options);
+
+  const KvCacheOptions& options() const { return options_; }
+  int64_t length(int64_t slot) const { return lengths_[static_cast<size_t>(slot)]; }
+  /// Counts `tokens` whose rows a step has written.
+  void Advance(int64_t slot, int64_t tokens) { lengths_[static_cast<size_t>(slot)] += tokens; }
+  /// Forgets a sequence.
+  void Clear(int64_t slot) { lengths_[static_cast<size_t>(slot)] = 0; }
+
+  /// Rows of a layer's ring; position p is in row p % capacity(layer).
+  int64_t capacity(size_t layer) const { return layers_[layer].capacity; }
+  float* keys(size_t layer, int64_t slot) const { return Rows(layer, 2 * slot); }
+  float* values(size_t layer, int64_t slot) const { return Rows(layer, 2 * slot + 1); }
+
+ private:
+  struct Layer {
+    int64_t capacity = 0;
+    int64_t width = 0;  // floats in a row
+    Buffer rows;        // [slots, 2 (keys, values), capacity, width]
+  };
+  float* Rows(size_t layer, int64_t half) const {
+    const Layer& l = layers_[layer];
+    return l.rows.as<float>() + half * l.capacity * l.width;
+  }
+
+  KvCacheOptions options_;
+  std::vector<Layer> layers_;
+  std::vector<int64_t> lengths_;
+};
+
+}  // namespace facet

@@ -1,0 +1,62 @@
+#include "model/workspace.h"
+
+#include <algorithm>
+
+namespace facet {
+namespace {
+
+/// The widest rows that any layer needs.
+struct Widths {
+  int64_t heads = 0;
+  int64_t kv_heads = 0;
+  int64_t head_dim[2] = {0, 0};  // sliding, full
+};
+
+Widths WidestRows(const ModelConfig& config) {
+  Widths widths;
+  for (const LayerConfig& layer : config.layers) {
+    widths.heads = std::max(widths.heads, layer.heads * layer.head_dim);
+    widths.kv_heads = std::max(widths.kv_heads, layer.kv_heads * layer.head_dim);
+    int64_t& head_dim = widths.head_dim[layer.kind == LayerKind::kFull];
+    head_dim = std::max(head_dim, layer.head_dim);
+  }
+  return widths;
+}
+
+int64_t MediaWidth(const ModelConfig& config) {
+  const int64_t vision = config.vision ? config.vision->patch_elements() : 0;
+  const int64_t audio = config.audio ? config.audio->samples_per_token : 0;
+  return std::max(vision, audio);
+}
+
+}  // namespace
+
+Workspace::Workspace(const ModelConfig& config, int64_t max_tokens, Backend& backend)
+    : max_tokens_(max_tokens),
+      hidden_width_(config.hidden),
+      intermediate_width_(config.intermediate) {
+  const auto rows = [&](int64_t width) {
+    return backend.Allocate(max_tokens * width * static_cast<int64_t>(sizeof(float)));
+  };
+  const Widths widths = WidestRows(config);
+  hidden_ = rows(config.hidden);
+  normed_ = rows(config.hidden);
+  projected_ = rows(config.hidden);
+  query_ = rows(widths.heads);
+  attended_ = rows(widths.heads);
+  key_ = rows(widths.kv_heads);
+  value_ = rows(widths.kv_heads);
+  gate_ = rows(config.intermediate);
+  up_ = rows(config.intermediate);
+  media_ = rows(MediaWidth(config));
+  for (const int kind : {0, 1}) {
+    cosines_[kind] = rows(widths.head_dim[kind] / 2);
+    sines_[kind] = rows(widths.head_dim[kind] / 2);
+    visible_end_[kind] = backend.Allocate(max_tokens * static_cast<int64_t>(sizeof(int64_t)));
+  }
+  const int64_t widest_input = std::max({config.hidden, config.intermediate, widths.heads});
+  codes_ = backend.Allocate(max_tokens * widest_input / 2);
+  block_scales_ = backend.Allocate(max_tokens * widest_input / kNvfp4Block);
+}
+
+}  // namespace facet
