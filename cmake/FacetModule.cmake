@@ -42,7 +42,7 @@ function(facet_module module)
 
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${module}/*_test.cc)
   if(FACET_TESTS AND tests)
-    facet_test(test_${module} MODULES ${module} SOURCES ${tests})
+    facet_test(test_${module} MODULES ${module} SOURCES ${tests} LABELS unit)
   endif()
 endfunction()
 
