@@ -1,8 +1,10 @@
-// A conversation as callers state it: roles, parts, tools. Independent of any wire format.
+// A conversation as callers state it: roles, parts, tools. Independent of any wire format;
+// conversation_json.h reads one from OpenAI-shaped JSON. Everything in it is untrusted text.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -25,31 +27,54 @@ struct ImagePart {
 struct AudioPart {
   AudioFrames frames;
 };
-using Part = std::variant<TextPart, ImagePart, AudioPart>;
+/// Renders its placeholder; no prompt can be built from it.
+struct VideoPart {};
+using Part = std::variant<TextPart, ImagePart, AudioPart, VideoPart>;
 
-struct ToolCall {
-  std::string id;  ///< may be empty
-  std::string name;
-  OrderedJson arguments;  ///< an object, or null for none
+/// Content that is neither text nor parts. As a tool's result it renders as the value it is (20,
+/// false); elsewhere as nothing. Null is std::monostate.
+struct ValueContent {
+  OrderedJson value;
+  explicit ValueContent(OrderedJson v) : value(std::move(v)) {}
 };
 
-/// One message. `content` empty means null content.
+/// A string and a list with one text part differ only in a first system message (the list gets a
+/// space behind each part); std::monostate is null.
+using Content = std::variant<std::monostate, std::string, std::vector<Part>, ValueContent>;
+
+struct ToolCall {
+  std::optional<std::string> id = {};
+  std::string name;
+  OrderedJson arguments = nullptr;  ///< an object, or null for none; anything else fails to render
+};
+
+/// A tool's result inside the assistant's message, as an alternative to messages of role "tool".
+struct ToolResponse {
+  std::string name = "unknown";
+  OrderedJson response = nullptr;
+};
+
 struct Message {
-  std::string role;  ///< "system", "developer", "user", "assistant" or "tool"
-  std::vector<Part> content;
-  std::string reasoning;             ///< the assistant's earlier thinking
-  std::vector<ToolCall> tool_calls;  ///< assistant only
-  std::string tool_call_id;          ///< tool only
-  std::string name;                  ///< tool only: name of the tool that answered
+  std::string
+      role;  ///< "system", "developer", "user", "assistant" or "tool"; others render as they are
+  Content content = {};
+  std::string reasoning = {};                     ///< the assistant's earlier thinking
+  std::vector<ToolCall> tool_calls = {};          ///< assistant only
+  std::vector<ToolResponse> tool_responses = {};  ///< assistant only
+  std::optional<std::string> tool_call_id = {};   ///< tool only: the call that it answers
+  std::string name = {};  ///< tool only: the tool's name, used where no call has the id
 };
 
 struct Conversation {
   std::vector<Message> messages;
-  std::vector<OrderedJson>
-      tools;  ///< OpenAI function declarations: {"type":"function","function":{…}}
+  std::vector<OrderedJson> tools =
+      {};  ///< OpenAI function declarations: {"type":"function","function":{…}}
   bool enable_thinking = false;
-  bool preserve_thinking = false;
-  /// Continue the last assistant message instead of opening a new turn.
+  bool preserve_thinking = false;  ///< keeps the reasoning of earlier turns that called tools
+  /// Ends the prompt so that the model speaks next.
+  bool add_generation_prompt = true;
+  /// Ends the prompt inside the last message, an assistant's, so that the model goes on with it;
+  /// add_generation_prompt is then without effect.
   bool continue_last_message = false;
 };
 

@@ -1,0 +1,35 @@
+#include "prompt/rendered_prompt.h"
+
+namespace facet {
+
+std::string_view PlaceholderText(MediaKind kind) {
+  switch (kind) {
+    case MediaKind::kImage:
+      return "<|image|>";
+    case MediaKind::kAudio:
+      return "<|audio|>";
+    case MediaKind::kVideo:
+      return "<|video|>";
+  }
+  return {};
+}
+
+void PromptWriter::Untrusted(std::string_view text) {
+  if (text.empty()) return;
+  const size_t begin = prompt_.text.size();
+  prompt_.text += text;
+  if (!prompt_.untrusted.empty() && prompt_.untrusted.back().end == begin) {
+    prompt_.untrusted.back().end = prompt_.text.size();
+  } else {
+    prompt_.untrusted.push_back({begin, prompt_.text.size()});
+  }
+}
+
+void PromptWriter::Placeholder(MediaKind kind, size_t message, size_t part) {
+  const size_t begin = prompt_.text.size();
+  prompt_.text += PlaceholderText(kind);
+  prompt_.media.push_back(
+      {.kind = kind, .where = {begin, prompt_.text.size()}, .message = message, .part = part});
+}
+
+}  // namespace facet
