@@ -68,6 +68,9 @@ struct ModelConfig {
   double rms_norm_eps = 1e-6;
   double logit_softcap = 0;  ///< 0: none
   int64_t max_positions = 0;
+  /// On sliding layers the tokens of one image see each other in both directions
+  /// (use_bidirectional_attention "vision"); otherwise attention is causal throughout.
+  bool bidirectional_images = true;
   std::optional<VisionConfig> vision;
   std::optional<AudioConfig> audio;
   SpecialTokenIds tokens;
