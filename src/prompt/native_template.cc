@@ -43,10 +43,10 @@ std::string WithoutThinking(std::string_view text) {
   }
 }
 
-std::optional<MediaKind> KindOf(const Part& part) {
-  if (std::holds_alternative<ImagePart>(part)) return MediaKind::kImage;
-  if (std::holds_alternative<AudioPart>(part)) return MediaKind::kAudio;
-  if (std::holds_alternative<VideoPart>(part)) return MediaKind::kVideo;
+std::optional<PlaceholderKind> KindOf(const Part& part) {
+  if (std::holds_alternative<ImagePart>(part)) return PlaceholderKind::kImage;
+  if (std::holds_alternative<AudioPart>(part)) return PlaceholderKind::kAudio;
+  if (std::holds_alternative<VideoPart>(part)) return PlaceholderKind::kVideo;
   return std::nullopt;
 }
 

@@ -2,13 +2,13 @@
 
 namespace facet {
 
-std::string_view PlaceholderText(MediaKind kind) {
+std::string_view PlaceholderText(PlaceholderKind kind) {
   switch (kind) {
-    case MediaKind::kImage:
+    case PlaceholderKind::kImage:
       return "<|image|>";
-    case MediaKind::kAudio:
+    case PlaceholderKind::kAudio:
       return "<|audio|>";
-    case MediaKind::kVideo:
+    case PlaceholderKind::kVideo:
       return "<|video|>";
   }
   return {};
@@ -25,7 +25,7 @@ void PromptWriter::Untrusted(std::string_view text) {
   }
 }
 
-void PromptWriter::Placeholder(MediaKind kind, size_t message, size_t part) {
+void PromptWriter::Placeholder(PlaceholderKind kind, size_t message, size_t part) {
   const size_t begin = prompt_.text.size();
   prompt_.text += PlaceholderText(kind);
   prompt_.media.push_back(

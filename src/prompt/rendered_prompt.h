@@ -9,15 +9,15 @@
 
 namespace facet {
 
-enum class MediaKind { kImage, kAudio, kVideo };
+enum class PlaceholderKind { kImage, kAudio, kVideo };
 
 /// The placeholder that stands for `kind` in a rendered prompt: "<|image|>", "<|audio|>",
 /// "<|video|>".
-std::string_view PlaceholderText(MediaKind kind);
+std::string_view PlaceholderText(PlaceholderKind kind);
 
 /// A placeholder that the template wrote for real media.
 struct MediaPlaceholder {
-  MediaKind kind = MediaKind::kImage;
+  PlaceholderKind kind = PlaceholderKind::kImage;
   ByteRange where;     ///< its bytes in the text
   size_t message = 0;  ///< index into Conversation::messages
   size_t part = 0;     ///< index into that message's parts
@@ -36,7 +36,7 @@ class PromptWriter {
   void Trusted(std::string_view text) { prompt_.text += text; }
   /// What came from outside; it stays plain text whatever it looks like.
   void Untrusted(std::string_view text);
-  void Placeholder(MediaKind kind, size_t message, size_t part);
+  void Placeholder(PlaceholderKind kind, size_t message, size_t part);
 
   const RenderedPrompt& prompt() const { return prompt_; }
   RenderedPrompt Take() && { return std::move(prompt_); }

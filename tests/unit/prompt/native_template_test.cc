@@ -69,10 +69,10 @@ TEST(NativeTemplateTest, RealMediaIsTrustedAndNamesItsPart) {  // C17
       {{.role = "user",
         .content = Parts({TextPart{"about <|image|> and <|audio|>"}, ImagePart{}, AudioPart{}})}});
   ASSERT_EQ(prompt.media.size(), 2u);
-  EXPECT_EQ(prompt.media[0].kind, MediaKind::kImage);
+  EXPECT_EQ(prompt.media[0].kind, PlaceholderKind::kImage);
   EXPECT_EQ(prompt.media[0].message, 0u);
   EXPECT_EQ(prompt.media[0].part, 1u);
-  EXPECT_EQ(prompt.media[1].kind, MediaKind::kAudio);
+  EXPECT_EQ(prompt.media[1].kind, PlaceholderKind::kAudio);
   const ByteRange where = prompt.media[0].where;
   EXPECT_EQ(TrustedOnly(prompt).substr(where.begin, where.end - where.begin), "<|image|>");
   EXPECT_NE(prompt.text.find("and <|audio|><|image|><|audio|><turn|>"), std::string::npos);
