@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 namespace facet {
@@ -18,8 +19,9 @@ inline constexpr std::array<float, 16> kE2m1Values = {0.0f,  0.5f,  1.0f,  1.5f,
 inline constexpr std::array<int8_t, 16> kE2m1Doubled = {0, 1,  2,  3,  4,  6,  8,  12,
                                                         0, -1, -2, -3, -4, -6, -8, -12};
 
-/// The nearest code, ties to the even mantissa, saturating at 6. The sign bit is (value < 0), a
-/// comparison: negatives that round to zero give code 8, -0.0 gives 0, NaN gives 7.
+/// The nearest code, ties to the even mantissa, saturating at 6, as weights are converted. The sign
+/// bit is (value < 0), a comparison: negatives that round to zero give code 8, -0.0 gives 0, NaN
+/// gives 7.
 constexpr uint8_t E2m1FromFloat(float value) {
   const bool negative = value < 0.0f;
   const float magnitude = negative ? -value : value;
@@ -41,6 +43,15 @@ constexpr uint8_t E2m1FromFloat(float value) {
     code = 6;
   }
   return static_cast<uint8_t>(code | (negative ? 8 : 0));
+}
+
+/// The same rounding with the IEEE sign bit kept, -0.0 included (code 8), as hardware converts
+/// activations; NaN gives 7.
+constexpr uint8_t E2m1FromFloatKeepingSign(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint8_t magnitude = E2m1FromFloat(std::bit_cast<float>(bits & 0x7FFFFFFFu));
+  const bool is_nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
+  return static_cast<uint8_t>(magnitude | (is_nan ? 0 : bits >> 31 << 3));
 }
 
 }  // namespace facet

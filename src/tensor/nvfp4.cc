@@ -50,7 +50,8 @@ QuantizedBlock QuantizeActivationBlock(std::span<const float, kNvfp4Block> value
   block.scale = E4m3FromFloatSaturating(inverse * (BlockAmax(values) * kSixth));
   const float scale = FloatFromE4m3(block.scale);
   const float multiplier = scale != 0 ? 1.0f / (scale * (1.0f / inverse)) : 0.0f;
-  for (size_t i = 0; i < kNvfp4Block; ++i) block.codes[i] = E2m1FromFloat(values[i] * multiplier);
+  for (size_t i = 0; i < kNvfp4Block; ++i)
+    block.codes[i] = E2m1FromFloatKeepingSign(values[i] * multiplier);
   return block;
 }
 

@@ -73,8 +73,9 @@ QuantizedBlock QuantizeWeightBlock(std::span<const float, kNvfp4Block> values, f
                                    ModeloptCompat compat);
 
 /// One activation block at run time: g = 1 / input_scale, scale = E4M3_saturating(g * (amax *
-/// (1/6))), codes of value * (1 / (scale * (1/g))); each operation rounded once. All zero: scale 0,
-/// codes 0.
+/// (1/6))), codes of value * (1 / (scale * (1/g))), or of value * 0 where the scale is 0; each
+/// operation rounded once, the product's sign bit kept (-0.0 gives code 8, unlike in a weight). All
+/// zero: scale 0.
 QuantizedBlock QuantizeActivationBlock(std::span<const float, kNvfp4Block> values,
                                        float input_scale);
 
