@@ -92,7 +92,7 @@ Result<ModelWeights> ModelWeights::Load(const Checkpoint& checkpoint) {
             checkpoint.Bf16("model.language_model.norm.weight", Shape{config.hidden}));
   for (size_t i = 0; i < config.layers.size(); ++i) {
     FACET_TRY(LayerWeights layer, LoadLayer(checkpoint, i));
-    out.layers.push_back(std::move(layer));
+    out.layers.push_back(layer);
   }
   if (config.vision) {
     FACET_TRY(out.vision, LoadVision(checkpoint, *config.vision));

@@ -8,7 +8,7 @@
 namespace facet {
 namespace {
 
-int DoubledCode(const uint8_t* codes, int64_t k) {
+int64_t DoubledCode(const uint8_t* codes, int64_t k) {
   const int byte = codes[k / 2];
   return kE2m1Doubled[static_cast<size_t>(k % 2 == 0 ? byte & 0xF : byte >> 4)];
 }
