@@ -53,7 +53,8 @@ class LoadedModel {
 inline Chunk ChunkOf(const TestPrompt& prompt, int64_t begin, int64_t end, int64_t slot) {
   Chunk chunk{.slot = slot,
               .tokens = std::span(prompt.tokens)
-                            .subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin))};
+                            .subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)),
+              .media = {}};
   for (const TestMedium& medium : prompt.media) {
     if (medium.first_token < begin || medium.first_token >= end) continue;
     chunk.media.push_back({.kind = medium.kind,
