@@ -31,8 +31,9 @@ class Tokenizer {
   /// Reads DIR/tokenizer.json and, if there, DIR/tokenizer_config.json.
   static Result<Tokenizer> Load(const std::filesystem::path& folder);
 
-  /// Reads the text of a tokenizer.json. kInvalidData for anything that is not such a tokenizer,
-  /// kUnsupported for a tokenizer of another kind (the message names the part).
+  /// Reads the text of a tokenizer.json, as Load() without a tokenizer_config.json. kInvalidData
+  /// for anything that is not such a tokenizer, kUnsupported for a tokenizer of another kind (the
+  /// message names the part).
   static Result<Tokenizer> Parse(std::string_view tokenizer_json);
 
   /// Ids of `text`. Special tokens ("<|turn>") are recognized where they lie wholly outside the
@@ -61,8 +62,17 @@ class Tokenizer {
   /// The id of a piece or special token.
   std::optional<int32_t> Find(std::string_view piece) const;
 
-  /// True for added tokens ("<|turn>", "<bos>", "<|tool_call>").
+  /// True for added tokens ("<|turn>", "<bos>", "<|tool_call>"), except runs of white space, which
+  /// older Gemma files list among them.
   bool IsSpecial(int32_t id) const;
+
+  /// The id of the token that begins a text, "<bos>" unless tokenizer_config.json names another.
+  std::optional<int32_t> bos_id() const;
+
+  /// True if the checkpoint's own tokenizer puts BOS in front of every text: its post-processor
+  /// does, or `add_bos_token` of tokenizer_config.json says so (which decides where both speak).
+  /// Encode() never does: a chat template writes its own BOS.
+  bool AddsBos() const;
 
   /// One more than the largest id.
   int64_t vocabulary_size() const;
@@ -70,6 +80,7 @@ class Tokenizer {
  private:
   struct State;
   explicit Tokenizer(std::unique_ptr<const State> state);
+  static Result<std::unique_ptr<State>> ParseState(std::string_view tokenizer_json);
   std::unique_ptr<const State> state_;
 };
 
