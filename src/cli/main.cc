@@ -16,6 +16,7 @@ constexpr const char* kVersion = "0.1.0";
 std::vector<RegisterFn> Commands() {
   return {
       // one a line
+      RegisterRun,
       RegisterTokenize,
   };
 }

@@ -51,21 +51,21 @@ Result<void> CheckVocabulary(const Tokenizer& tokenizer, const ModelConfig& conf
 
 }  // namespace
 
-Session::Session(Checkpoint checkpoint, std::unique_ptr<Backend> backend, Tokenizer tokenizer,
+Session::Session(Checkpoint checkpoint, std::unique_ptr<Backend> backend, PromptBuilder prompts,
                  const SessionOptions& options)
     : checkpoint_(std::move(checkpoint)),
       backend_(std::move(backend)),
-      tokenizer_(std::move(tokenizer)),
+      prompts_(std::move(prompts)),
       activations_(options.activations),
       max_soft_tokens_(options.max_soft_tokens) {}
 
 Result<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) {
   FACET_TRY(std::unique_ptr<Backend> backend, MakeBackend(options.backend, options.threads));
   FACET_TRY(Checkpoint checkpoint, Checkpoint::Open(options.folder));
-  FACET_TRY(Tokenizer tokenizer, Tokenizer::Load(options.folder));
-  FACET_RETURN_IF_ERROR(CheckVocabulary(tokenizer, checkpoint.config()));
+  FACET_TRY(PromptBuilder prompts, PromptBuilder::Load(options.folder));
+  FACET_RETURN_IF_ERROR(CheckVocabulary(prompts.tokenizer(), checkpoint.config()));
   std::unique_ptr<Session> session(
-      new Session(std::move(checkpoint), std::move(backend), std::move(tokenizer), options));
+      new Session(std::move(checkpoint), std::move(backend), std::move(prompts), options));
   FACET_TRY(Model model, Model::Load(session->checkpoint_, *session->backend_));
   session->model_.emplace(std::move(model));
   FACET_RETURN_IF_ERROR(session->model_->CheckMode(options.activations));
@@ -75,6 +75,7 @@ Result<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) {
 std::vector<std::string> Session::warnings() const {
   std::vector<std::string> warnings(checkpoint_.warnings().begin(), checkpoint_.warnings().end());
   warnings.insert(warnings.end(), config().warnings.begin(), config().warnings.end());
+  if (const auto& warning = prompts_.chat_template().warning()) warnings.push_back(*warning);
   return warnings;
 }
 

@@ -12,8 +12,7 @@
 #include "checkpoint/checkpoint.h"
 #include "kernels/backend.h"
 #include "model/model.h"
-#include "prompt/conversation.h"
-#include "text/tokenizer.h"
+#include "prompt/prompt_builder.h"
 
 namespace facet {
 
@@ -30,15 +29,16 @@ struct SessionOptions {
 /// the checkpoint beside it.
 class Session {
  public:
-  /// Opens the checkpoint, the backend, the model and the tokenizer, and checks that they fit:
-  /// every weight there, the activation mode possible, the vocabulary as large as the tokenizer's.
-  /// Errors name the file.
+  /// Opens the checkpoint, the backend, the model, the tokenizer and the chat template, and checks
+  /// that they fit: every weight there, the activation mode possible, the vocabulary as large as
+  /// the tokenizer's. Errors name the file.
   static Result<std::unique_ptr<Session>> Open(const SessionOptions& options);
 
   const Checkpoint& checkpoint() const { return checkpoint_; }
   const ModelConfig& config() const { return checkpoint_.config(); }
   const Model& model() const { return *model_; }
-  const Tokenizer& tokenizer() const { return tokenizer_; }
+  const PromptBuilder& prompts() const { return prompts_; }
+  const Tokenizer& tokenizer() const { return prompts_.tokenizer(); }
   ActivationMode activations() const { return activations_; }
   /// Accepted, but worth saying to people.
   std::vector<std::string> warnings() const;
@@ -51,12 +51,12 @@ class Session {
   Result<Part> ReadAudio(const std::filesystem::path& path) const;
 
  private:
-  Session(Checkpoint checkpoint, std::unique_ptr<Backend> backend, Tokenizer tokenizer,
+  Session(Checkpoint checkpoint, std::unique_ptr<Backend> backend, PromptBuilder prompts,
           const SessionOptions& options);
 
   Checkpoint checkpoint_;
   std::unique_ptr<Backend> backend_;
-  Tokenizer tokenizer_;
+  PromptBuilder prompts_;
   ActivationMode activations_;
   std::optional<int64_t> max_soft_tokens_;
   std::optional<Model> model_;  // refers to checkpoint_ and backend_; always set after Open()
