@@ -20,7 +20,13 @@ float BlockAmax(std::span<const float, kNvfp4Block> values) {
   return amax;
 }
 
-uint8_t WeightScaleByte(float block_amax, float global_scale, ModeloptCompat compat) {
+}  // namespace
+
+float GlobalScale(float amax, DivisionProfile division) {
+  return division == DivisionProfile::kDiv ? amax / kNvfp4Range : amax * kReciprocalOfRange;
+}
+
+uint8_t WeightScale(float block_amax, float global_scale, ModeloptCompat compat) {
   const float divisor = kE2m1Max * global_scale;
   float scale = block_amax / divisor;
   if (scale == 0) scale = 1;
@@ -28,16 +34,19 @@ uint8_t WeightScaleByte(float block_amax, float global_scale, ModeloptCompat com
   return E4m3FromFloat(scale);
 }
 
-}  // namespace
-
-float GlobalScale(float amax, DivisionProfile division) {
-  return division == DivisionProfile::kDiv ? amax / kNvfp4Range : amax * kReciprocalOfRange;
+ActivationScale ActivationScaleOf(float block_amax, float input_scale) {
+  const float inverse = 1.0f / input_scale;
+  ActivationScale result;
+  result.scale = E4m3FromFloatSaturating(inverse * (block_amax * kSixth));
+  const float scale = FloatFromE4m3(result.scale);
+  result.multiplier = scale != 0 ? 1.0f / (scale * (1.0f / inverse)) : 0.0f;
+  return result;
 }
 
 QuantizedBlock QuantizeWeightBlock(std::span<const float, kNvfp4Block> values, float global_scale,
                                    ModeloptCompat compat) {
   QuantizedBlock block;
-  block.scale = WeightScaleByte(BlockAmax(values), global_scale, compat);
+  block.scale = WeightScale(BlockAmax(values), global_scale, compat);
   const float denominator = FloatFromE4m3(block.scale) * global_scale;
   for (size_t i = 0; i < kNvfp4Block; ++i) block.codes[i] = E2m1FromFloat(values[i] / denominator);
   return block;
@@ -45,13 +54,11 @@ QuantizedBlock QuantizeWeightBlock(std::span<const float, kNvfp4Block> values, f
 
 QuantizedBlock QuantizeActivationBlock(std::span<const float, kNvfp4Block> values,
                                        float input_scale) {
-  const float inverse = 1.0f / input_scale;
+  const ActivationScale scale = ActivationScaleOf(BlockAmax(values), input_scale);
   QuantizedBlock block;
-  block.scale = E4m3FromFloatSaturating(inverse * (BlockAmax(values) * kSixth));
-  const float scale = FloatFromE4m3(block.scale);
-  const float multiplier = scale != 0 ? 1.0f / (scale * (1.0f / inverse)) : 0.0f;
+  block.scale = scale.scale;
   for (size_t i = 0; i < kNvfp4Block; ++i)
-    block.codes[i] = E2m1FromFloatKeepingSign(values[i] * multiplier);
+    block.codes[i] = E2m1FromFloatKeepingSign(values[i] * scale.multiplier);
   return block;
 }
 

@@ -65,6 +65,17 @@ struct QuantizedBlock {
   uint8_t codes[kNvfp4Block] = {};
 };
 
+/// A weight block's scale byte from its largest magnitude.
+uint8_t WeightScale(float block_amax, float global_scale, ModeloptCompat compat);
+
+/// An activation block's scale byte, and what its values are multiplied by before their codes are
+/// taken.
+struct ActivationScale {
+  uint8_t scale = 0;
+  float multiplier = 0;
+};
+ActivationScale ActivationScaleOf(float block_amax, float input_scale);
+
 /// One weight block, with modelopt's arithmetic to the bit. `values` are BF16 values widened to
 /// float. An all-zero block gets scale 1.0. A global scale of 0, or (compat 0.44) one taken from an
 /// amax smaller than the block's, gives the NaN byte as modelopt does: writers choose global scales
