@@ -26,7 +26,7 @@ class Nvfp4VectorsBackendTest : public ::testing::TestWithParam<const char*> {
   Nvfp4Vectors vectors_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Backends, Nvfp4VectorsBackendTest, ::testing::Values("ref"),
+INSTANTIATE_TEST_SUITE_P(Backends, Nvfp4VectorsBackendTest, ::testing::Values("ref", "cpu"),
                          [](const auto& test) { return std::string(test.param); });
 
 /// A weight entry's input as BF16; nothing if a value is not exactly BF16 (the rounding thresholds

@@ -1,0 +1,158 @@
+// Attention and the cache ring that it reads.
+#include <algorithm>
+
+#include "suite.h"
+
+namespace facet {
+namespace {
+
+using namespace facet::testing;  // NOLINT: the suite's own vocabulary
+
+FACET_BACKEND_SUITE(AttentionTest);
+
+/// One sequence in a ring: keys and values of positions [0, first_position + rows), as far as the
+/// ring remembers them.
+struct Ring {
+  Ring(const AttentionShape& shape, int64_t positions, int64_t ring_capacity, uint64_t seed)
+      : capacity(ring_capacity),
+        keys(ring_capacity, shape.kv_heads * shape.head_dim),
+        values(ring_capacity, shape.kv_heads * shape.head_dim) {
+    const Values new_keys = RandomValues(positions, keys.cols, seed);
+    const Values new_values = RandomValues(positions, keys.cols, seed + 1);
+    for (int64_t p = 0; p < positions; ++p) {
+      std::copy_n(new_keys.view().row(p), keys.cols, keys.matrix().row(p % capacity));
+      std::copy_n(new_values.view().row(p), keys.cols, values.matrix().row(p % capacity));
+    }
+  }
+
+  int64_t capacity;
+  Values keys;
+  Values values;
+};
+
+struct Problem {
+  const char* what;
+  AttentionShape shape;
+  int64_t rows;
+  int64_t first_position;
+  int64_t capacity;
+  int64_t ahead;  // how far visible_end is past the causal end, up to the last row's position + 1
+};
+
+constexpr Problem kProblems[] = {
+    {"one position", {1, 1, 8, 0}, 1, 0, 1, 0},
+    {"head size 16", {2, 1, 16, 0}, 5, 0, 8, 0},
+    {"head size 24", {2, 2, 24, 0}, 7, 3, 16, 0},
+    {"two heads a key", {16, 8, 64, 64}, 7, 200, 128, 0},
+    {"eight heads a key", {8, 1, 128, 0}, 3, 30, 64, 0},
+    {"sixteen heads a key", {16, 1, 512, 0}, 2, 700, 1024, 0},
+    {"forty heads a key", {40, 1, 32, 0}, 2, 40, 64, 0},
+    {"window over a segment's edge", {4, 2, 256, 100}, 64, 500, 200, 0},
+    {"ring that wraps in the prompt", {4, 2, 32, 64}, 129, 1000, 192, 0},
+    {"ring as small as it may be", {4, 2, 32, 64}, 1, 1000, 64, 0},
+    {"decode far along", {16, 1, 64, 0}, 1, 4000, 4096, 0},
+    {"image that sees ahead", {4, 2, 32, 64}, 50, 20, 128, 30},
+    {"image over a segment's edge", {4, 2, 32, 64}, 60, 490, 128, 60},
+};
+
+struct Fixture {
+  explicit Fixture(const Problem& p)
+      : problem(p),
+        ring(p.shape, p.first_position + p.rows, p.capacity, 5),
+        // Scores of random vectors stay within a few units, so that several positions matter.
+        query(RandomValues(p.rows, p.shape.heads * p.shape.head_dim, 6,
+                           6 / std::sqrt(static_cast<double>(p.shape.head_dim)))) {
+    for (int64_t row = 0; row < p.rows; ++row) {
+      const int64_t causal = p.first_position + row + 1;
+      visible_end.push_back(std::min(causal + p.ahead, p.first_position + p.rows));
+    }
+  }
+
+  /// Rows [first, first + count) as one call sees them.
+  AttentionSequence Sequence(int64_t first, int64_t count) const {
+    return {.first_row = 0,
+            .rows = count,
+            .first_position = problem.first_position + first,
+            .keys = ring.keys.data.data(),
+            .values = ring.values.data.data(),
+            .capacity = problem.capacity,
+            .visible_end = visible_end.data() + first};
+  }
+  Values Attend(Backend& backend) const {
+    Values out(query.rows, query.cols);
+    const AttentionSequence sequence = Sequence(0, problem.rows);
+    backend.Attention(problem.shape, {&sequence, 1}, query.view(), out.matrix());
+    return out;
+  }
+
+  Problem problem;
+  Ring ring;
+  Values query;
+  std::vector<int64_t> visible_end;
+};
+
+TEST_P(AttentionTest, MatchesRef) {
+  for (const Problem& problem : kProblems) {
+    const Fixture fixture(problem);
+    EXPECT_TRUE(
+        Near(fixture.Attend(*backend_).view(), fixture.Attend(ref_).view(), kAttentionTolerance))
+        << problem.what;
+  }
+}
+
+TEST_P(AttentionTest, ChunksChangeNothing) {
+  for (const Problem& problem : kProblems) {
+    const Fixture fixture(problem);
+    const Values whole = fixture.Attend(*backend_);
+    for (const int64_t chunk : {1, 5}) {
+      Values parts(fixture.query.rows, fixture.query.cols);
+      for (int64_t first = 0; first < problem.rows; first += chunk) {
+        const int64_t count = std::min(chunk, problem.rows - first);
+        const AttentionSequence sequence = fixture.Sequence(first, count);
+        backend_->Attention(problem.shape, {&sequence, 1}, fixture.query.view().Rows(first, count),
+                            parts.matrix().Rows(first, count));
+      }
+      EXPECT_TRUE(Near(parts.view(), whole.view(), kExact)) << problem.what << ", chunk " << chunk;
+    }
+  }
+}
+
+TEST_P(AttentionTest, NeighboursChangeNothing) {
+  const AttentionShape shape{4, 2, 32, 64};
+  const Fixture first({"", shape, 3, 100, 128, 0});
+  const Fixture second({"", shape, 1, 700, 256, 0});
+  Values query(4, 128);
+  std::copy(first.query.data.begin(), first.query.data.end(), query.data.begin());
+  std::copy(second.query.data.begin(), second.query.data.end(), query.data.begin() + 3 * 128);
+  AttentionSequence sequences[] = {first.Sequence(0, 3), second.Sequence(0, 1)};
+  sequences[1].first_row = 3;
+  Values out(4, 128);
+  backend_->Attention(shape, sequences, query.view(), out.matrix());
+  EXPECT_TRUE(Near(out.view().Rows(0, 3), first.Attend(*backend_).view(), kExact));
+  EXPECT_TRUE(Near(out.view().Rows(3, 1), second.Attend(*backend_).view(), kExact));
+}
+
+TEST_P(AttentionTest, LargeScoresStayFinite) {
+  Fixture fixture({"", {2, 1, 64, 0}, 3, 600, 1024, 0});
+  for (float& value : fixture.query.data) value *= 1000;
+  const Values out = fixture.Attend(*backend_);
+  EXPECT_TRUE(std::all_of(out.data.begin(), out.data.end(),
+                          [](float value) { return std::fabs(value) <= 1; }));
+}
+
+TEST_P(AttentionTest, AppendCacheMatchesRef) {
+  for (const int64_t tokens : kTokenCounts) {
+    for (const int64_t capacity : {3, 64, 100}) {
+      const Values rows = RandomValues(tokens, 48, 1);
+      Values expected = RandomValues(capacity, 48, 2);
+      Values actual = expected;
+      ref_.AppendCache(rows.view(), 61, capacity, expected.data.data());
+      backend_->AppendCache(rows.view(), 61, capacity, actual.data.data());
+      EXPECT_TRUE(Near(actual.view(), expected.view(), kAppendCacheTolerance))
+          << "tokens " << tokens << ", capacity " << capacity;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace facet
