@@ -18,6 +18,7 @@ std::vector<RegisterFn> Commands() {
       // one a line
       RegisterInspect,
       RegisterVerify,
+      RegisterRun,
       RegisterTokenize,
   };
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/streams.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 
@@ -13,9 +14,6 @@ namespace facet::cli {
 namespace {
 
 using nlohmann::json;
-
-/// A book has about 1 MB; the limit keeps a wrong pipe from filling the memory.
-constexpr size_t kMaxInputBytes = size_t{64} << 20;
 
 struct Options {
   std::string folder;
@@ -35,19 +33,6 @@ constexpr const char* kFooter =
     "  facet tokenize models/tiny --no-special '<|turn>user'     as text that a user typed\n"
     "  facet tokenize models/tiny --decode '2 15 342'\n"
     "  facet tokenize models/tiny --json 'x' | facet tokenize models/tiny --decode";
-
-Result<std::string> ReadStandardInput() {
-  std::string text;
-  char buffer[1 << 16];
-  while (const size_t count = std::fread(buffer, 1, sizeof buffer, stdin)) {
-    text.append(buffer, count);
-    if (text.size() > kMaxInputBytes) {
-      return Fail(ErrorCode::kResource, "more than {} bytes on standard input", kMaxInputBytes);
-    }
-  }
-  if (std::ferror(stdin) != 0) return Fail(ErrorCode::kIo, "cannot read standard input");
-  return text;
-}
 
 /// The ids in `text`: numbers with white space or commas between them, in brackets or not, or the
 /// JSON that this command prints.
@@ -131,10 +116,7 @@ Result<int> Encode(const Options& options, const Tokenizer& tokenizer, const std
 
 Result<int> Run(const Options& options) {
   FACET_TRY(const Tokenizer tokenizer, Tokenizer::Load(options.folder));
-  std::string input = options.text;
-  if (input == "-") {
-    FACET_TRY(input, ReadStandardInput());
-  }
+  FACET_TRY(const std::string input, TextOrStandardInput(options.text));
   return options.decode ? Decode(options, tokenizer, input) : Encode(options, tokenizer, input);
 }
 

@@ -28,9 +28,14 @@ class KvCache {
   const KvCacheOptions& options() const { return options_; }
   int64_t length(int64_t slot) const { return lengths_[static_cast<size_t>(slot)]; }
   /// Counts `tokens` whose rows a step has written.
-  void Advance(int64_t slot, int64_t tokens) { lengths_[static_cast<size_t>(slot)] += tokens; }
+  void Advance(int64_t slot, int64_t tokens);
   /// Forgets a sequence.
-  void Clear(int64_t slot) { lengths_[static_cast<size_t>(slot)] = 0; }
+  void Clear(int64_t slot);
+  /// Forgets a sequence's tokens from `length` on (0 <= length <= length(slot)), so that others can
+  /// follow the ones before. False, and nothing changes, if a ring no longer holds what the next
+  /// token would see: going back by up to max_chunk tokens always works, further where the ring was
+  /// never full.
+  bool Rewind(int64_t slot, int64_t length);
 
   /// Rows of a layer's ring; position p is in row p % capacity(layer).
   int64_t capacity(size_t layer) const { return layers_[layer].capacity; }
@@ -40,8 +45,9 @@ class KvCache {
  private:
   struct Layer {
     int64_t capacity = 0;
-    int64_t width = 0;  // floats in a row
-    Buffer rows;        // [slots, 2 (keys, values), capacity, width]
+    int64_t window = 0;  // LayerConfig::window
+    int64_t width = 0;   // floats in a row
+    Buffer rows;         // [slots, 2 (keys, values), capacity, width]
   };
   float* Rows(size_t layer, int64_t half) const {
     const Layer& l = layers_[layer];
@@ -51,6 +57,9 @@ class KvCache {
   KvCacheOptions options_;
   std::vector<Layer> layers_;
   std::vector<int64_t> lengths_;
+  // One past the highest position written since Clear(); a ring holds positions from this minus its
+  // capacity on, whatever Rewind() did since.
+  std::vector<int64_t> written_;
 };
 
 }  // namespace facet

@@ -18,6 +18,21 @@ Result<void> CheckLayersAgree(const ModelConfig& config) {
   return {};
 }
 
+/// A layer's linears with the names that the checkpoint gives them.
+struct NamedWeight {
+  const char* name;
+  const Weight* weight;
+};
+
+std::vector<NamedWeight> LinearsOf(const LayerWeights& layer) {
+  std::vector<NamedWeight> linears = {
+      {"self_attn.q_proj", &layer.query},  {"self_attn.k_proj", &layer.key},
+      {"self_attn.o_proj", &layer.output}, {"mlp.gate_proj", &layer.gate},
+      {"mlp.up_proj", &layer.up},          {"mlp.down_proj", &layer.down}};
+  if (layer.value) linears.push_back({"self_attn.v_proj", &*layer.value});
+  return linears;
+}
+
 }  // namespace
 
 std::string_view NameOf(ActivationMode mode) {
@@ -31,6 +46,29 @@ Result<ActivationMode> ActivationModeFromName(std::string_view name) {
     return Fail(ErrorCode::kUnsupported, "activations 'int8' are not there yet: use bf16 or nvfp4");
   }
   return Fail(ErrorCode::kUsage, "unknown activations '{}': expected bf16 or nvfp4", name);
+}
+
+Result<void> Model::CheckMode(ActivationMode mode) const {
+  if (mode == ActivationMode::kBf16) return {};
+  bool any = false;
+  for (size_t i = 0; i < weights_.layers.size(); ++i) {
+    for (const auto& [name, weight] : LinearsOf(weights_.layers[i])) {
+      const auto* nvfp4 = std::get_if<Nvfp4Matrix>(weight);
+      if (nvfp4 == nullptr) continue;
+      any = true;
+      if (!nvfp4->input_scale) {
+        return Fail(
+            ErrorCode::kUnsupported,
+            "activations nvfp4 need the input scale of layer {}'s {}, and the checkpoint has "
+            "none",
+            i, name);
+      }
+    }
+  }
+  if (!any) {
+    return Fail(ErrorCode::kUsage, "activations nvfp4 need NVFP4 weights; these are all BF16");
+  }
+  return {};
 }
 
 Result<Model> Model::Load(const Checkpoint& checkpoint, Backend& backend) {

@@ -43,6 +43,10 @@ class Model {
   const ModelConfig& config() const { return *config_; }
   Backend& backend() const { return *backend_; }
 
+  /// Whether the checkpoint has what `mode` needs. kUsage for NVFP4 activations when no weight is
+  /// NVFP4; kUnsupported when an NVFP4 weight comes without its input scale (the message names it).
+  Result<void> CheckMode(ActivationMode mode) const;
+
   /// Runs one step: appends every chunk to its slot of `cache` and returns the final hidden states
   /// after the last norm, [tokens of the batch, hidden], in `workspace`, valid until its next use.
   /// kUsage when a chunk breaks a limit of the cache or the workspace, holds an id outside the

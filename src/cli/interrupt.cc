@@ -1,0 +1,29 @@
+#include "cli/interrupt.h"
+
+#include <csignal>
+
+namespace facet::cli {
+namespace {
+
+// A signal handler reaches nothing but globals; this is the program's only one.
+std::atomic<bool> interrupt_seen{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "the signal handler may store it");
+
+extern "C" void OnInterrupt(int) { interrupt_seen = true; }
+
+}  // namespace
+
+InterruptGuard::InterruptGuard() {
+  interrupt_seen = false;
+  struct sigaction action = {};
+  action.sa_handler = OnInterrupt;
+  // Back to the default after the first; system calls are interrupted, so that a blocked read ends.
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  ::sigaction(SIGINT, &action, nullptr);
+}
+
+InterruptGuard::~InterruptGuard() { ::signal(SIGINT, SIG_DFL); }
+
+const std::atomic<bool>& InterruptGuard::interrupted() const { return interrupt_seen; }
+
+}  // namespace facet::cli

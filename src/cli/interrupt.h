@@ -1,0 +1,20 @@
+// Ctrl-C as a flag that work looks at, so that it can end cleanly.
+#pragma once
+
+#include <atomic>
+
+namespace facet::cli {
+
+/// While one lives, the first SIGINT sets its flag and the second ends the program, as it would
+/// without. One at a time.
+class InterruptGuard {
+ public:
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+  const std::atomic<bool>& interrupted() const;
+};
+
+}  // namespace facet::cli

@@ -1,0 +1,32 @@
+// The options that say how a model is loaded, the same for run, chat and eval.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "base/result.h"
+#include "engine/session.h"
+
+namespace facet::cli {
+
+struct SessionFlags {
+  std::string folder;
+  std::string backend = "cpu";
+  int threads = 0;
+  std::string activations = "bf16";
+  std::optional<int64_t> max_soft_tokens;
+
+  /// DIR, --activations, --backend, --threads.
+  void AddTo(CLI::App& command);
+  /// --max-soft-tokens, for commands that take images.
+  void AddImageBudgetTo(CLI::App& command);
+
+  /// Opens `from` (DIR unless another folder is named) and prints its warnings to stderr.
+  Result<std::unique_ptr<Session>> Open() const { return Open(folder, activations); }
+  Result<std::unique_ptr<Session>> Open(const std::string& from, const std::string& mode) const;
+};
+
+}  // namespace facet::cli
