@@ -57,7 +57,7 @@ Result<Part> ReadPart(const OrderedJson& part, Place place, const MediaReader& r
                 part.type_name());
   }
   const OrderedJson& type = MemberOrNull(part, "type");
-  const std::string_view name = type.is_string() ? type.get_ref<const std::string&>() : "";
+  const std::string name = type.is_string() ? type.get<std::string>() : std::string();
   // The first system turn shows the text of every part, whatever its type, and no media.
   if (name == "text" || place == Place::kFirstSystem) {
     FACET_TRY(std::string text, PartText(part, place));

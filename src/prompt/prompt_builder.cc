@@ -20,7 +20,8 @@ struct MediaTokens {
 };
 
 Result<MediaTokens> FindMediaTokens(const Tokenizer& tokenizer, PlaceholderKind kind) {
-  if (kind == PlaceholderKind::kVideo) return Fail(ErrorCode::kUnsupported, "video is not supported");
+  if (kind == PlaceholderKind::kVideo)
+    return Fail(ErrorCode::kUnsupported, "video is not supported");
   const std::string name = kind == PlaceholderKind::kImage ? "image" : "audio";
   const auto find = [&tokenizer](const std::string& piece) -> Result<int32_t> {
     const auto id = tokenizer.Find(piece);

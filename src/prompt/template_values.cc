@@ -122,8 +122,9 @@ std::vector<OrderedJson::object_t::const_pointer> SortedMembers(const OrderedJso
   for (const auto& member : object.get_ref<const OrderedJson::object_t&>()) {
     keyed.emplace_back(ToLower(member.first), &member);
   }
-  // UTF-8 bytes sort as code points do.
-  std::ranges::stable_sort(keyed, {}, &std::pair<std::string, Pointer>::first);
+  // UTF-8 bytes sort as code points do. Members lie in one array, so that equal keys keep their
+  // order by comparing addresses.
+  std::ranges::sort(keyed);
   std::vector<Pointer> sorted;
   sorted.reserve(keyed.size());
   for (const auto& [key, member] : keyed) sorted.push_back(member);
