@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "media/resampler.h"
@@ -22,27 +23,28 @@ constexpr int64_t kBlockFrames = 4096;
 constexpr float kLargestSample = 1e6f;
 
 Result<void> CheckHeader(const SoundFile& file) {
-  if (file.rate() < kLowestRate || file.rate() > kHighestRate) {
+  const auto [rate, channels] = file.layout();
+  if (rate < kLowestRate || rate > kHighestRate) {
     return Fail(ErrorCode::kUnsupported, "{}: a sampling rate of {} Hz; accepted are {} to {}",
-                file.name(), file.rate(), kLowestRate, kHighestRate);
+                file.name(), rate, kLowestRate, kHighestRate);
   }
-  if (file.channels() < 1 || file.channels() > kMostChannels) {
+  if (channels < 1 || channels > kMostChannels) {
     return Fail(ErrorCode::kUnsupported, "{}: {} channels; accepted are 1 to {}", file.name(),
-                file.channels(), kMostChannels);
+                channels, kMostChannels);
   }
   return {};
 }
 
 // The mean of each frame's channels, written to `mono`. False for a sample that is none.
-bool AverageChannels(std::span<const float> interleaved, int channels, std::span<float> mono) {
+bool AverageChannels(std::span<const float> interleaved, int64_t channels, std::span<float> mono) {
   const float* in = interleaved.data();
   for (float& out : mono) {
     double sum = 0.0;
-    for (int channel = 0; channel < channels; ++channel) {
+    for (int64_t channel = 0; channel < channels; ++channel) {
       if (!(std::abs(*in) <= kLargestSample)) return false;  // NaN compares false
       sum += *in++;
     }
-    out = static_cast<float>(sum / channels);
+    out = static_cast<float>(sum / static_cast<double>(channels));
   }
   return true;
 }
@@ -50,8 +52,9 @@ bool AverageChannels(std::span<const float> interleaved, int channels, std::span
 // Reads, averages and resamples block by block: what is held is the result, whatever the header
 // promises.
 Result<void> DecodeBlocks(SoundFile& file, Resampler& resampler, double max_seconds) {
-  const int64_t max_frames = static_cast<int64_t>(max_seconds * file.rate());
-  std::vector<float> block(static_cast<size_t>(kBlockFrames * file.channels()));
+  const auto [rate, channels] = file.layout();
+  const auto max_frames = static_cast<int64_t>(max_seconds * static_cast<double>(rate));
+  std::vector<float> block(static_cast<size_t>(kBlockFrames * channels));
   std::vector<float> mono;
   int64_t frames = 0;
   while (true) {
@@ -63,25 +66,26 @@ Result<void> DecodeBlocks(SoundFile& file, Resampler& resampler, double max_seco
                   max_seconds);
     }
     mono.resize(static_cast<size_t>(got));
-    if (!AverageChannels(block, file.channels(), mono)) {
+    if (!AverageChannels(block, channels, mono)) {
       return Fail(ErrorCode::kInvalidData, "{}: a sample near {:.3f} s is not a finite number",
-                  file.name(), static_cast<double>(frames - got) / file.rate());
+                  file.name(), static_cast<double>(frames - got) / static_cast<double>(rate));
     }
     FACET_RETURN_IF_ERROR(resampler.Append(mono));
   }
   if (frames == 0)
     return Fail(ErrorCode::kInvalidData, "{}: the sound has no samples", file.name());
-  return file.CheckComplete(frames);
+  return {};
 }
 
 }  // namespace
 
 Result<AudioClip> DecodeAudio(std::span<const std::byte> bytes, int sampling_rate,
                               const AudioLimits& limits) {
-  FACET_TRY(SoundFile file, SoundFile::Open(bytes));
-  FACET_RETURN_IF_ERROR(CheckHeader(file));
-  FACET_TRY(Resampler resampler, Resampler::Create({.from = file.rate(), .to = sampling_rate}));
-  FACET_RETURN_IF_ERROR(DecodeBlocks(file, resampler, limits.max_seconds));
+  FACET_TRY(const std::unique_ptr<SoundFile> file, OpenSoundFile(bytes));
+  FACET_RETURN_IF_ERROR(CheckHeader(*file));
+  FACET_TRY(Resampler resampler, Resampler::Create({.from = static_cast<int>(file->layout().rate),
+                                                    .to = sampling_rate}));
+  FACET_RETURN_IF_ERROR(DecodeBlocks(*file, resampler, limits.max_seconds));
   FACET_TRY(std::vector<float> samples, std::move(resampler).Finish());
   return AudioClip{.sampling_rate = sampling_rate, .samples = std::move(samples)};
 }

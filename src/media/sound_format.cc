@@ -52,6 +52,18 @@ std::string_view NameOfOther(std::string_view text) {
   return {};
 }
 
+// An Ogg file's first page has a header of 27 bytes, a table of segments, and the first packet,
+// which names the codec (RFC 3533, section 6).
+SniffedSound SniffOgg(std::string_view text) {
+  constexpr size_t kHeaderBytes = 27;
+  if (text.size() < kHeaderBytes) return {SoundFormat::kOther, "a cut Ogg file"};
+  const size_t packet = kHeaderBytes + static_cast<uint8_t>(text[kHeaderBytes - 1]);
+  const std::string_view codec = text.substr(std::min(packet, text.size()));
+  if (codec.starts_with("\x01vorbis")) return {SoundFormat::kOggVorbis, "Ogg Vorbis"};
+  if (codec.starts_with("OpusHead")) return {SoundFormat::kOggOpus, "Ogg Opus"};
+  return {SoundFormat::kOther, "Ogg without Vorbis or Opus"};
+}
+
 uint32_t Little32(std::string_view text, size_t offset) {
   uint32_t value = 0;
   for (size_t i = 4; i-- > 0;) value = value << 8 | static_cast<uint8_t>(text[offset + i]);
@@ -66,7 +78,7 @@ SniffedSound SniffSound(std::span<const std::byte> file) {
     return {SoundFormat::kWav, "WAV"};
   }
   if (text.starts_with("fLaC")) return {SoundFormat::kFlac, "FLAC"};
-  if (text.starts_with("OggS")) return {SoundFormat::kOgg, "Ogg"};
+  if (text.starts_with("OggS")) return SniffOgg(text);
   if (text.starts_with("ID3") || IsMpegFrame(text)) return {SoundFormat::kMp3, "MP3"};
   return {SoundFormat::kOther, NameOfOther(text)};
 }

@@ -9,7 +9,7 @@
 
 namespace facet {
 
-enum class SoundFormat { kWav, kFlac, kMp3, kOgg, kOther };
+enum class SoundFormat { kWav, kFlac, kMp3, kOggVorbis, kOggOpus, kOther };
 
 /// The format of a file, and its name for messages. kOther covers what facet does not decode; its
 /// name is the known format ("MP4", "WebM") or empty.

@@ -220,6 +220,21 @@ TEST(DecodeAudio, NamesOtherFormats) {
   EXPECT_EQ(ErrorOf(DecodeAudio({})).code, ErrorCode::kInvalidData);
 }
 
+TEST(DecodeAudio, RefusesDamagedVorbis) {
+  auto file = WriteSound({SF_FORMAT_OGG | SF_FORMAT_VORBIS, 16000, 1}, MakeTone({}, 16000));
+  Value(DecodeAudio(file));
+  file[1000] ^= std::byte{1};  // in the codebooks: the page's checksum no longer fits
+  EXPECT_EQ(ErrorOf(DecodeAudio(file)).code, ErrorCode::kInvalidData);
+}
+
+TEST(DecodeAudio, RefusesOtherCodecsInsideOgg) {
+  auto file = WriteSound({SF_FORMAT_OGG | SF_FORMAT_VORBIS, 16000, 1}, MakeTone({}, 16000));
+  file[29] = std::byte{'T'};  // the first letter of the codec's name
+  const Error error = ErrorOf(DecodeAudio(file));
+  EXPECT_EQ(error.code, ErrorCode::kUnsupported);
+  EXPECT_THAT(error.message, HasSubstr("Ogg without Vorbis or Opus"));
+}
+
 TEST(DecodeAudio, RefusesTelephoneCodecsInsideWav) {
   const auto file =
       WriteSound({SF_FORMAT_WAV | SF_FORMAT_IMA_ADPCM, 8000, 1}, std::vector<float>(8000));
