@@ -9,6 +9,8 @@ namespace {
 std::atomic<bool> interrupt_seen{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "the signal handler may store it");
 
+constexpr int kSignals[] = {SIGINT, SIGTERM};
+
 extern "C" void OnInterrupt(int) { interrupt_seen = true; }
 
 }  // namespace
@@ -19,10 +21,12 @@ InterruptGuard::InterruptGuard() {
   action.sa_handler = OnInterrupt;
   // Back to the default after the first; system calls are interrupted, so that a blocked read ends.
   action.sa_flags = static_cast<int>(SA_RESETHAND);
-  ::sigaction(SIGINT, &action, nullptr);
+  for (const int signal : kSignals) ::sigaction(signal, &action, nullptr);
 }
 
-InterruptGuard::~InterruptGuard() { ::signal(SIGINT, SIG_DFL); }
+InterruptGuard::~InterruptGuard() {
+  for (const int signal : kSignals) ::signal(signal, SIG_DFL);
+}
 
 const std::atomic<bool>& InterruptGuard::interrupted() const { return interrupt_seen; }
 

@@ -1,12 +1,12 @@
-// Ctrl-C as a flag that work looks at, so that it can end cleanly.
+// Ctrl-C, or a polite kill, as a flag that work looks at, so that it can end cleanly.
 #pragma once
 
 #include <atomic>
 
 namespace facet::cli {
 
-/// While one lives, the first SIGINT sets its flag and the second ends the program, as it would
-/// without. One at a time.
+/// While one lives, the first SIGINT or SIGTERM sets its flag and the second ends the program, as
+/// it would without. One at a time.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -1,0 +1,212 @@
+// facet quantize: a BF16 checkpoint to NVFP4.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <memory>
+
+#include "base/file.h"
+#include "cli/command.h"
+#include "cli/export_summary.h"
+#include "cli/interrupt.h"
+#include "kernels/backend_factory.h"
+#include "quant/calibrate.h"
+#include "quant/quantizer.h"
+#include "text/tokenizer.h"
+#include "text/utf8.h"
+
+namespace facet::cli {
+namespace {
+
+/// 512 windows of 1,024 tokens are about 2.5 MB of text; the limit keeps a wrong file from filling
+/// the memory.
+constexpr size_t kMaxTextBytes = size_t{256} << 20;
+
+struct Options {
+  std::string source;
+  std::string target;
+  std::string calibration;
+  int64_t samples = 512;
+  int64_t sequence_length = 1024;
+  int64_t batch_size = 4;
+  DivisionProfile division = DivisionProfile::kMulRcp;
+  ModeloptCompat compat = ModeloptCompat::k045;
+  std::string backend = "cpu";
+  int threads = 0;
+  int64_t max_shard_bytes = kDefaultMaxShardBytes;
+  bool json = false;
+};
+
+constexpr const char* kFooter =
+    "The new folder appears complete or not at all; it must not exist yet. The same inputs give "
+    "the same files.\n"
+    "What is written, byte by byte: docs/quantization.md. With --json, one object on stdout: "
+    "target,\n"
+    "tensors_quantized, tensors_kept, source_bytes, output_bytes, compression, shards, seconds, "
+    "warnings,\n"
+    "exclude_modules, calibration {text, sequences, tokens, sequence_length}, profile, compat, "
+    "backend.\n\n"
+    "Examples:\n"
+    "  facet quantize models/tiny /tmp/tiny-nvfp4 --calibration models/tiny/calibration.txt\n"
+    "  facet quantize models/tiny /tmp/quick --calibration models/tiny/calibration.txt "
+    "--samples 16 --sequence-length 256\n"
+    "  facet quantize gemma-4-12B-it gemma-4-12B-it-nvfp4 --calibration articles.txt --profile "
+    "div --compat 0.44 --json";
+
+/// Token windows, and what to tell about them.
+struct CalibrationData {
+  std::vector<std::vector<int32_t>> sequences;
+  int64_t tokens = 0;
+  int64_t sequence_length = 0;  ///< after the model's limit
+  std::vector<std::string> notes;
+};
+
+Result<void> RequireCalibration(const Options& options) {
+  if (!options.calibration.empty()) return {};
+  return Fail(ErrorCode::kUsage,
+              "--calibration TEXT is needed: NVFP4 activations have a fixed range for every layer, "
+              "and only text that runs through the model tells it. Any plain text of the kind the "
+              "model will see does; models/tiny/calibration.txt is an example");
+}
+
+/// A model that has a BOS token never sees text without it: its chat template begins with one. So
+/// every window does, whether or not the tokenizer's own file would add it.
+std::optional<int32_t> BosOf(const Tokenizer& tokenizer, const ModelConfig& config) {
+  const std::optional<int32_t> bos = tokenizer.bos_id();
+  return bos ? bos : config.tokens.bos;
+}
+
+Result<CalibrationData> LoadCalibration(const Options& options, const Checkpoint& source) {
+  FACET_TRY(const std::string text, ReadFile(options.calibration, kMaxTextBytes));
+  if (!IsValidUtf8(text)) {
+    return Fail(ErrorCode::kInvalidData, "{}: not UTF-8 text", options.calibration);
+  }
+  FACET_TRY(const Tokenizer tokenizer, Tokenizer::Load(source.folder()));
+  const std::vector<int32_t> ids = tokenizer.Encode(text);
+  if (ids.empty()) return Fail(ErrorCode::kUsage, "{}: no text in it", options.calibration);
+
+  CalibrationData data;
+  data.sequence_length = std::min(options.sequence_length, source.config().max_positions);
+  if (data.sequence_length < options.sequence_length) {
+    data.notes.push_back(
+        fmt::format("--sequence-length {} is more than the model's {} positions: "
+                    "{} used",
+                    options.sequence_length, data.sequence_length, data.sequence_length));
+  }
+  data.sequences = CutIntoWindows(ids, {.samples = options.samples,
+                                        .sequence_length = data.sequence_length,
+                                        .bos = BosOf(tokenizer, source.config())});
+  for (const auto& sequence : data.sequences) data.tokens += static_cast<int64_t>(sequence.size());
+  if (static_cast<int64_t>(data.sequences.size()) < options.samples) {
+    data.notes.push_back(fmt::format("{} holds text for {} of {} samples: all of it is used",
+                                     options.calibration, data.sequences.size(), options.samples));
+  }
+  return data;
+}
+
+std::string_view NameOf(DivisionProfile division) {
+  return division == DivisionProfile::kDiv ? "div" : "mul_rcp";
+}
+
+std::string_view NameOf(ModeloptCompat compat) {
+  return compat == ModeloptCompat::k044 ? "0.44" : "0.45";
+}
+
+void PrintJson(const Options& options, const CalibrationData& data, const ExportReport& report,
+               double seconds) {
+  auto json = SummaryJson(report, "quantized", options.target, seconds);
+  json["exclude_modules"] = report.exclude;
+  json["calibration"] = {{"text", options.calibration},
+                         {"sequences", data.sequences.size()},
+                         {"tokens", data.tokens},
+                         {"sequence_length", data.sequence_length}};
+  json["profile"] = NameOf(options.division);
+  json["compat"] = NameOf(options.compat);
+  json["backend"] = options.backend;
+  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void PrintText(const Options& options, const CalibrationData& data, const ExportReport& report,
+               double seconds) {
+  PrintSummary(report, "quantized", options.target, seconds);
+  fmt::print("  {:<14}{} tokens in {} sequences of up to {}\n", "calibration", data.tokens,
+             data.sequences.size(), data.sequence_length);
+  fmt::print("  {:<14}profile {}, compat {}, backend {}\n", "arithmetic", NameOf(options.division),
+             NameOf(options.compat), options.backend);
+}
+
+Result<int> Run(const Options& options) {
+  const auto start = std::chrono::steady_clock::now();
+  FACET_RETURN_IF_ERROR(RequireCalibration(options));
+  FACET_TRY(const Checkpoint source, Checkpoint::Open(options.source));
+  FACET_TRY(const std::unique_ptr<Backend> backend, MakeBackend(options.backend, options.threads));
+  FACET_TRY(const CalibrationData data, LoadCalibration(options, source));
+  for (const std::string& note : data.notes) fmt::print(stderr, "facet: note: {}\n", note);
+
+  const InterruptGuard interrupt;
+  const RunControl control{.progress = TerminalProgress(),
+                           .cancelled = [&] { return interrupt.interrupted().load(); }};
+  FACET_TRY(const ExportReport report,
+            QuantizeCheckpoint(source, options.target, data.sequences, *backend,
+                               {.profile = {options.division, options.compat},
+                                .batch_size = options.batch_size,
+                                .max_shard_bytes = options.max_shard_bytes},
+                               control));
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  PrintWarnings(report);
+  if (options.json) {
+    PrintJson(options, data, report, elapsed.count());
+  } else {
+    PrintText(options, data, report, elapsed.count());
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void RegisterQuantize(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("quantize", "make an NVFP4 checkpoint of a BF16 checkpoint");
+  command->add_option("source", options->source, "folder of the BF16 checkpoint")->required();
+  command->add_option("target", options->target, "new folder for the NVFP4 checkpoint")->required();
+  command->add_option("--calibration", options->calibration,
+                      "plain text that is run through the model to find activation ranges");
+  command->add_option("--samples", options->samples, "most windows of text to run")
+      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}))
+      ->capture_default_str();
+  command
+      ->add_option("--sequence-length", options->sequence_length,
+                   "tokens in a window, BOS included")
+      ->check(CLI::Range(int64_t{2}, int64_t{1} << 20))
+      ->capture_default_str();
+  command->add_option("--batch-size", options->batch_size, "windows run at a time")
+      ->check(CLI::Range(int64_t{1}, int64_t{1024}))
+      ->capture_default_str();
+  const std::map<std::string, DivisionProfile> profiles = {{"div", DivisionProfile::kDiv},
+                                                           {"mul_rcp", DivisionProfile::kMulRcp}};
+  command
+      ->add_option("--profile", options->division,
+                   "rounding of amax / 2688: div as on a CPU, mul_rcp as on a GPU (default)")
+      ->transform(CLI::CheckedTransformer(profiles));
+  const std::map<std::string, ModeloptCompat> compats = {{"0.44", ModeloptCompat::k044},
+                                                         {"0.45", ModeloptCompat::k045}};
+  command
+      ->add_option("--compat", options->compat,
+                   "release of modelopt whose bytes to write: 0.44 or 0.45 and later (default)")
+      ->transform(CLI::CheckedTransformer(compats));
+  command->add_option("--backend", options->backend, "cpu or ref")->capture_default_str();
+  command->add_option("--threads", options->threads, "threads to use; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--max-shard-size", options->max_shard_bytes,
+                   "bytes of weights in one file at most")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 50))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "print the result as JSON");
+  command->footer(kFooter);
+  command->callback([options, &action] { action = [options] { return Run(*options); }; });
+}
+
+}  // namespace facet::cli
