@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <map>
 #include <memory>
 
 #include "base/file.h"
@@ -29,8 +28,8 @@ struct Options {
   int64_t samples = 512;
   int64_t sequence_length = 1024;
   int64_t batch_size = 4;
-  DivisionProfile division = DivisionProfile::kMulRcp;
-  ModeloptCompat compat = ModeloptCompat::k045;
+  std::string profile = "mul_rcp";
+  std::string compat = "0.45";
   std::string backend = "cpu";
   int threads = 0;
   int64_t max_shard_bytes = kDefaultMaxShardBytes;
@@ -104,12 +103,9 @@ Result<CalibrationData> LoadCalibration(const Options& options, const Checkpoint
   return data;
 }
 
-std::string_view NameOf(DivisionProfile division) {
-  return division == DivisionProfile::kDiv ? "div" : "mul_rcp";
-}
-
-std::string_view NameOf(ModeloptCompat compat) {
-  return compat == ModeloptCompat::k044 ? "0.44" : "0.45";
+Nvfp4Profile ProfileOf(const Options& options) {
+  return {.division = options.profile == "div" ? DivisionProfile::kDiv : DivisionProfile::kMulRcp,
+          .compat = options.compat == "0.44" ? ModeloptCompat::k044 : ModeloptCompat::k045};
 }
 
 void PrintJson(const Options& options, const CalibrationData& data, const ExportReport& report,
@@ -120,8 +116,8 @@ void PrintJson(const Options& options, const CalibrationData& data, const Export
                          {"sequences", data.sequences.size()},
                          {"tokens", data.tokens},
                          {"sequence_length", data.sequence_length}};
-  json["profile"] = NameOf(options.division);
-  json["compat"] = NameOf(options.compat);
+  json["profile"] = options.profile;
+  json["compat"] = options.compat;
   json["backend"] = options.backend;
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
@@ -131,8 +127,8 @@ void PrintText(const Options& options, const CalibrationData& data, const Export
   PrintSummary(report, "quantized", options.target, seconds);
   fmt::print("  {:<14}{} tokens in {} sequences of up to {}\n", "calibration", data.tokens,
              data.sequences.size(), data.sequence_length);
-  fmt::print("  {:<14}profile {}, compat {}, backend {}\n", "arithmetic", NameOf(options.division),
-             NameOf(options.compat), options.backend);
+  fmt::print("  {:<14}profile {}, compat {}, backend {}\n", "arithmetic", options.profile,
+             options.compat, options.backend);
 }
 
 Result<int> Run(const Options& options) {
@@ -148,7 +144,7 @@ Result<int> Run(const Options& options) {
                            .cancelled = [&] { return interrupt.interrupted().load(); }};
   FACET_TRY(const ExportReport report,
             QuantizeCheckpoint(source, options.target, data.sequences, *backend,
-                               {.profile = {options.division, options.compat},
+                               {.profile = ProfileOf(options),
                                 .batch_size = options.batch_size,
                                 .max_shard_bytes = options.max_shard_bytes},
                                control));
@@ -183,18 +179,16 @@ void RegisterQuantize(CLI::App& app, Action& action) {
   command->add_option("--batch-size", options->batch_size, "windows run at a time")
       ->check(CLI::Range(int64_t{1}, int64_t{1024}))
       ->capture_default_str();
-  const std::map<std::string, DivisionProfile> profiles = {{"div", DivisionProfile::kDiv},
-                                                           {"mul_rcp", DivisionProfile::kMulRcp}};
   command
-      ->add_option("--profile", options->division,
-                   "rounding of amax / 2688: div as on a CPU, mul_rcp as on a GPU (default)")
-      ->transform(CLI::CheckedTransformer(profiles));
-  const std::map<std::string, ModeloptCompat> compats = {{"0.44", ModeloptCompat::k044},
-                                                         {"0.45", ModeloptCompat::k045}};
+      ->add_option("--profile", options->profile,
+                   "rounding of amax / 2688: div as on a CPU, mul_rcp as on a GPU")
+      ->check(CLI::IsMember({"div", "mul_rcp"}))
+      ->capture_default_str();
   command
       ->add_option("--compat", options->compat,
-                   "release of modelopt whose bytes to write: 0.44 or 0.45 and later (default)")
-      ->transform(CLI::CheckedTransformer(compats));
+                   "modelopt release whose bytes to write: 0.44, or 0.45 and later")
+      ->check(CLI::IsMember({"0.44", "0.45"}))
+      ->capture_default_str();
   command->add_option("--backend", options->backend, "cpu or ref")->capture_default_str();
   command->add_option("--threads", options->threads, "threads to use; 0: all")
       ->check(CLI::NonNegativeNumber)
