@@ -66,7 +66,8 @@ class Golden {
   nlohmann::json header_;
 };
 
-/// A golden JSON file, parsed: GoldenJson("golden.json")["images"].
+/// A golden JSON file, parsed. Keep the value while using parts of it: a loop over
+/// GoldenJson("golden.json")["images"] would run over a part of a value that is gone.
 inline nlohmann::json GoldenJson(const std::string& name) {
   std::ifstream file(GoldenPath(name));
   if (!file) throw std::runtime_error("cannot open " + GoldenPath(name).string());

@@ -31,7 +31,9 @@ AudioClip Clip(int64_t samples) {
 }
 
 TEST(ProcessAudio, GoldenFiles) {
-  for (const auto& golden : GoldenJson("golden.json")["audio"]) {
+  const nlohmann::json cases = GoldenJson("golden.json")["audio"];
+  ASSERT_EQ(cases.size(), 3u);
+  for (const auto& golden : cases) {
     const AudioFrames frames = Value(ProcessAudio(ReadClip(GoldenPath(golden["file"])), {}));
     EXPECT_EQ(frames.tokens, golden["frames"].get<int64_t>()) << golden["file"];
   }

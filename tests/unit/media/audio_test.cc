@@ -41,7 +41,9 @@ std::vector<std::byte> Bytes(std::string_view text) {
 }
 
 TEST(DecodeAudio, GoldenFiles) {
-  for (const auto& golden : GoldenJson("golden.json")["audio"]) {
+  const nlohmann::json cases = GoldenJson("golden.json")["audio"];
+  ASSERT_EQ(cases.size(), 3u);
+  for (const auto& golden : cases) {
     const AudioClip clip = Value(DecodeFile(GoldenPath(golden["file"])));
     EXPECT_EQ(std::ssize(clip.samples), golden["samples"].get<int64_t>()) << golden["file"];
     EXPECT_EQ(clip.sampling_rate, 16000);
