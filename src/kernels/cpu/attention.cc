@@ -7,6 +7,7 @@
 // neither on the other rows of the call nor on how a prompt was chunked, and segments of a long
 // context can run on several threads.
 #include <algorithm>
+#include <vector>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/targets.h"
@@ -278,21 +279,40 @@ namespace {
 HWY_EXPORT(AttendSegment);
 HWY_EXPORT(MergeSegment);
 
-/// Block `index` of a sequence's queries for one key/value head.
-QueryBlock BlockOf(const AttentionShape& shape, const AttentionSequence& sequence, int64_t kv_head,
-                   int64_t index, ConstMatrix query, Matrix out) {
+/// The queries of one sequence and key/value head, from first_query on.
+struct Task {
+  const AttentionSequence* sequence = nullptr;
+  int64_t kv_head = 0;
+  int64_t first_query = 0;
+};
+
+std::vector<Task> TasksOf(const AttentionShape& shape,
+                          std::span<const AttentionSequence> sequences) {
   const int64_t group = shape.heads / shape.kv_heads;
-  const int64_t first = index * kQueries;
+  std::vector<Task> tasks;
+  for (const AttentionSequence& sequence : sequences) {
+    for (int64_t first = 0; first < sequence.rows * group; first += kQueries) {
+      for (int64_t head = 0; head < shape.kv_heads; ++head) {
+        tasks.push_back({&sequence, head, first});
+      }
+    }
+  }
+  return tasks;
+}
+
+QueryBlock BlockOf(const AttentionShape& shape, const Task& task, ConstMatrix query, Matrix out) {
+  const AttentionSequence& sequence = *task.sequence;
+  const int64_t group = shape.heads / shape.kv_heads;
   QueryBlock block;
-  block.count = std::min(kQueries, sequence.rows * group - first);
+  block.count = std::min(kQueries, sequence.rows * group - task.first_query);
   block.head_dim = shape.head_dim;
-  block.keys = sequence.keys + kv_head * shape.head_dim;
-  block.values = sequence.values + kv_head * shape.head_dim;
+  block.keys = sequence.keys + task.kv_head * shape.head_dim;
+  block.values = sequence.values + task.kv_head * shape.head_dim;
   block.capacity = sequence.capacity;
   block.stride = shape.kv_heads * shape.head_dim;
   for (int64_t q = 0; q < block.count; ++q) {
-    const int64_t row = (first + q) / group;
-    const int64_t head = kv_head * group + (first + q) % group;
+    const int64_t row = (task.first_query + q) / group;
+    const int64_t head = task.kv_head * group + (task.first_query + q) % group;
     const int64_t position = sequence.first_position + row;
     const int64_t begin = shape.window == 0 ? 0 : std::max<int64_t>(0, position - shape.window + 1);
     const Interval sees = {begin, sequence.visible_end[row]};
@@ -319,9 +339,19 @@ void Write(const QueryBlock& block, Partial total) {
   }
 }
 
-/// The memory of one thread: scores, one segment's result, the total.
-int64_t ThreadFloats(int64_t head_dim) {
-  return kQueries * kSegment + 2 * Partial::Floats(head_dim);
+constexpr int64_t kScoreFloats = kQueries * kSegment;
+
+/// A block on one thread, from the first segment to the last. memory: scores and two partials.
+void AttendAlone(const QueryBlock& block, float* memory) {
+  const Partial next = Partial::At(memory + kScoreFloats, block.head_dim);
+  const Partial total =
+      Partial::At(memory + kScoreFloats + Partial::Floats(block.head_dim), block.head_dim);
+  Clear(block, total);
+  for (int64_t segment = 0; segment < block.segments(); ++segment) {
+    HWY_DYNAMIC_DISPATCH(AttendSegment)(block, segment, memory, next);
+    HWY_DYNAMIC_DISPATCH(MergeSegment)(block, next, total);
+  }
+  Write(block, total);
 }
 
 }  // namespace
@@ -329,25 +359,42 @@ int64_t ThreadFloats(int64_t head_dim) {
 void CpuBackend::Attention(const AttentionShape& shape,
                            std::span<const AttentionSequence> sequences, ConstMatrix query,
                            Matrix out) {
-  const int64_t group = shape.heads / shape.kv_heads;
-  const int64_t head_dim = shape.head_dim;
-  for (const AttentionSequence& sequence : sequences) {
-    const int64_t blocks = (sequence.rows * group + kQueries - 1) / kQueries;
-    auto* memory = static_cast<float*>(Scratch(pool_.threads() * ThreadFloats(head_dim) * 4));
-    pool_.ParallelFor(blocks * shape.kv_heads, 1, [&](int64_t task, int64_t, int worker) {
-      const QueryBlock block =
-          BlockOf(shape, sequence, task % shape.kv_heads, task / shape.kv_heads, query, out);
-      float* scores = memory + worker * ThreadFloats(head_dim);
-      const Partial part = Partial::At(scores + kQueries * kSegment, head_dim);
-      const Partial total =
-          Partial::At(scores + kQueries * kSegment + Partial::Floats(head_dim), head_dim);
-      Clear(block, total);
-      for (int64_t segment = 0; segment < block.segments(); ++segment) {
-        HWY_DYNAMIC_DISPATCH(AttendSegment)(block, segment, scores, part);
-        HWY_DYNAMIC_DISPATCH(MergeSegment)(block, part, total);
-      }
-      Write(block, total);
+  const std::vector<Task> tasks = TasksOf(shape, sequences);
+  const auto task_count = static_cast<int64_t>(tasks.size());
+  const int64_t partial_floats = Partial::Floats(shape.head_dim);
+  if (task_count >= 2 * pool_.threads()) {
+    const int64_t thread_floats = kScoreFloats + 2 * partial_floats;
+    auto* memory = static_cast<float*>(Scratch(pool_.threads() * thread_floats * 4));
+    pool_.ParallelFor(task_count, 1, [&](int64_t task, int64_t, int worker) {
+      AttendAlone(BlockOf(shape, tasks[static_cast<size_t>(task)], query, out),
+                  memory + worker * thread_floats);
     });
+    return;
+  }
+  // Too few blocks for the threads: one block after the other, its segments side by side, a wave of
+  // them at a time so that the memory stays bounded.
+  const int64_t wave = 4 * pool_.threads();
+  auto* memory = static_cast<float*>(
+      Scratch((pool_.threads() * kScoreFloats + (wave + 1) * partial_floats) * 4));
+  float* partials = memory + pool_.threads() * kScoreFloats;
+  const Partial total = Partial::At(partials + wave * partial_floats, shape.head_dim);
+  for (const Task& task : tasks) {
+    const QueryBlock block = BlockOf(shape, task, query, out);
+    Clear(block, total);
+    for (int64_t first = 0; first < block.segments(); first += wave) {
+      const int64_t count = std::min(wave, block.segments() - first);
+      const auto partial = [&](int64_t i) {
+        return Partial::At(partials + i * partial_floats, shape.head_dim);
+      };
+      pool_.ParallelFor(count, 1, [&](int64_t i, int64_t, int worker) {
+        HWY_DYNAMIC_DISPATCH(AttendSegment)
+        (block, first + i, memory + worker * kScoreFloats, partial(i));
+      });
+      for (int64_t i = 0; i < count; ++i) {
+        HWY_DYNAMIC_DISPATCH(MergeSegment)(block, partial(i), total);
+      }
+    }
+    Write(block, total);
   }
 }
 

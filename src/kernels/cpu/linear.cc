@@ -1,46 +1,54 @@
 // out = x W^T with float32 activations. ref/linear.cc says what.
 //
-// Weights are decoded in the registers from the checkpoint's own layout, a chunk at a time:
-// `kVectors` vectors of N floats, N the processor's lanes. Lane l of a chunk's vectors holds the
-// neighbours [kVectors l, kVectors (l + 1)), which is how shifts and masks find them in the packed
-// bytes; the activations are put into the same order once a call. One token multiplies straight
-// from the registers; several tokens decode twelve rows into a panel that stays in the first-level
-// cache and multiply tiles of 3 rows x 4 tokens.
+// Weights are decoded in registers from the checkpoint's own layout, a chunk of eight vectors of N
+// floats at a time (N: the processor's lanes), in the order in which shifts and shuffles find them
+// in the packed bytes; the activations are put into the same order once a call. One token
+// multiplies straight from the registers. Several tokens decode panels of twelve rows, which stay
+// in the cache, and multiply them in tiles of 3 rows x 4 tokens.
 //
-// Every sum has the same order whatever the tokens: lane by lane, chunk after chunk, vector after
-// vector, one fused multiply-add each, then the lanes, then the scale. So a token's result does not
-// depend on its neighbours.
+// Every output has four running sums (chains) of N lanes: chain c takes the vectors i of each chunk
+// with i % 4 = c, one fused multiply-add each, in the order of the chunks; then the chains are
+// added, then the lanes, then comes the scale. One token and several do the same additions in the
+// same order, so a token's result does not depend on its neighbours, nor on the number of threads.
 #include <algorithm>
-#include <cstring>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/targets.h"
-#include "tensor/e2m1.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/linear.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "kernels/cpu/nvfp4_decode-inl.h"
+
 #ifndef FACET_KERNELS_CPU_LINEAR_SIZES_
 #define FACET_KERNELS_CPU_LINEAR_SIZES_
 namespace facet {
 namespace {
 
-constexpr int64_t kPanel = 256;  // weights of a row that are decoded at a time, 1 KiB as floats
-constexpr int64_t kPanelRows =
-    12;  // 12 KiB of weights beside 4 KiB of activations in a 32 KiB cache
-constexpr int64_t kTokenBlock = 128;  // tokens that share a decoded panel
-constexpr int64_t kRowTile = 3;       // 3 x 4 sums, 3 weights and 1 activation fill 16 registers
+constexpr int64_t kVectors = 8;  // of a chunk
+constexpr int64_t kChains = 4;   // one chain would wait for each addition
+constexpr int64_t kStrip = 256;  // weights of a row and chain that are decoded at a time: 1 KiB
+constexpr int64_t kPanel = kChains * kStrip;
+constexpr int64_t kPanelRows = 12;   // strips of 12 rows and 4 tokens fill half of a 32 KiB cache
+constexpr int64_t kTokenBlock = 64;  // tokens that share a decoded panel
+constexpr int64_t kRowTile = 3;      // 3 x 4 sums, 3 weights and 1 activation fill 16 registers
 constexpr int64_t kTokenTile = 4;
 constexpr int64_t kMaxLanes = 16;
 
 constexpr int64_t PanelsOf(int64_t cols) { return (cols + kPanel - 1) / kPanel; }
 
-/// A thread's memory for LinearTokens.
+// Byte shuffles of a 128-bit block; an index of 0x80 gives zero.
+alignas(16) constexpr uint8_t kSecondToTop[16] = {0x80, 0x80, 0x80, 1, 0x80, 0x80, 0x80, 5,
+                                                  0x80, 0x80, 0x80, 9, 0x80, 0x80, 0x80, 13};
+alignas(16) constexpr uint8_t kThirdToTop[16] = {0x80, 0x80, 0x80, 2,  0x80, 0x80, 0x80, 6,
+                                                 0x80, 0x80, 0x80, 10, 0x80, 0x80, 0x80, 14};
+
+/// A thread's memory for SeveralTokens.
 struct LinearScratch {
-  alignas(64) float weights[kPanelRows * kPanel];
-  alignas(64) float sums[kPanelRows * kTokenBlock * kMaxLanes];
+  alignas(64) float weights[kChains][kPanelRows][kStrip];
+  alignas(64) float sums[kChains * kPanelRows * kTokenBlock * kMaxLanes];
 };
 
 }  // namespace
@@ -57,14 +65,14 @@ using I32 = hn::ScalableTag<int32_t>;
 using VF = hn::Vec<F>;
 constexpr int64_t kLanes = static_cast<int64_t>(HWY_LANES(float));
 
-/// One row of a BF16 matrix: a 32-bit word holds two neighbours.
-struct Bf16Row {
-  static constexpr int64_t kVectors = 2;
-  static constexpr int64_t kChunk = kVectors * kLanes;
-  static constexpr int64_t kOrder[kVectors] = {0, 1};
+constexpr int64_t kChunk = kVectors * kLanes;
 
+/// One row of a BF16 matrix. A 32-bit word holds two neighbours; N words give two vectors.
+struct Bf16Row {
   Bf16Row(const Bf16Matrix& weight, int64_t row) : data(weight.data + row * weight.cols) {}
 
+  /// Which weight of a chunk is in `lane` of vector i.
+  static int64_t Element(int64_t i, int64_t lane) { return i / 2 * 2 * kLanes + lane * 2 + i % 2; }
   HWY_INLINE void Decode(int64_t chunk, VF (&out)[kVectors]) const {
     DecodeBytes(data + chunk * kChunk, out);
   }
@@ -75,9 +83,12 @@ struct Bf16Row {
     DecodeBytes(padded, out);
   }
   static HWY_INLINE void DecodeBytes(const uint16_t* source, VF (&out)[kVectors]) {
-    const auto words = hn::BitCast(U32(), hn::LoadU(hn::ScalableTag<uint16_t>(), source));
-    out[0] = hn::BitCast(F(), hn::ShiftLeft<16>(words));
-    out[1] = hn::BitCast(F(), hn::And(words, hn::Set(U32(), 0xFFFF0000u)));
+    for (int64_t i = 0; i < kVectors; i += 2) {
+      const auto values = hn::LoadU(hn::ScalableTag<uint16_t>(), source + i * kLanes);
+      const auto words = hn::BitCast(U32(), values);
+      out[i] = hn::BitCast(F(), hn::ShiftLeft<16>(words));
+      out[i + 1] = hn::BitCast(F(), hn::And(words, hn::Set(U32(), 0xFFFF0000u)));
+    }
   }
   static float Finish(float sum, float) { return sum; }
 
@@ -88,13 +99,12 @@ struct Bf16Row {
 /// decoded value is 2^17 x code x block scale, exactly: the doubled code as the upper byte of an
 /// integer (2^25), the scale's bits read as a half-precision number (2^-8).
 struct Nvfp4Row {
-  static constexpr int64_t kVectors = 8;
-  static constexpr int64_t kChunk = kVectors * kLanes;
-  static constexpr int64_t kOrder[kVectors] = {0, 2, 4, 6, 1, 3, 5, 7};  // low nibbles, then high
-
   Nvfp4Row(const Nvfp4Matrix& weight, int64_t row)
       : codes(weight.codes + row * weight.cols / 2),
         scales(weight.block_scales + row * weight.cols / kNvfp4Block) {}
+
+  /// Low nibbles are the even weights and come first.
+  static int64_t Element(int64_t i, int64_t lane) { return lane * 8 + i % 4 * 2 + i / 4; }
 
   HWY_INLINE void Decode(int64_t chunk, VF (&out)[kVectors]) const {
     DecodeBytes(codes + chunk * kChunk / 2, scales + chunk * kChunk / kNvfp4Block, out);
@@ -107,47 +117,26 @@ struct Nvfp4Row {
     DecodeBytes(padded_codes, padded_scales, out);
   }
 
-  /// The chunk's block scales x 2^-8, each in the two lanes of its block.
-  static HWY_INLINE VF DecodeScales(const uint8_t* source) {
-    using Packed = std::conditional_t<kLanes == 8, uint32_t, uint64_t>;
-    Packed packed;
-    std::memcpy(&packed, source, sizeof(packed));
-    alignas(16) static constexpr uint8_t kSpread[32] = {
-        0x80, 0, 0x80, 0, 0x80, 1, 0x80, 1, 0x80, 2, 0x80, 2, 0x80, 3, 0x80, 3,
-        0x80, 4, 0x80, 4, 0x80, 5, 0x80, 5, 0x80, 6, 0x80, 6, 0x80, 7, 0x80, 7};
-    const hn::Rebind<int16_t, F> d16;
-    const hn::Rebind<hwy::float16_t, F> half;
-    const hn::Repartition<uint8_t, decltype(d16)> d8;
-    const auto bytes = hn::BitCast(d8, hn::Set(hn::Repartition<Packed, decltype(d8)>(), packed));
-    const auto spread = hn::TableLookupBytes(bytes, hn::Load(d8, kSpread));
-    // s eeee mmm 0000 0000 -> s 0 eeee mmm 000 0000, half precision with an exponent bias 8 larger.
-    const auto shifted = hn::ShiftRight<1>(hn::BitCast(d16, spread));
-    const auto bits = hn::And(shifted, hn::Set(d16, static_cast<int16_t>(0xBFFF)));
-    return hn::PromoteTo(F(), hn::BitCast(half, bits));
-  }
-
   static HWY_INLINE void DecodeBytes(const uint8_t* source, const uint8_t* block_scales,
                                      VF (&out)[kVectors]) {
-    const hn::ScalableTag<uint8_t> d8;
-    const hn::ScalableTag<uint16_t> d16;
-    const auto table =
-        hn::BitCast(d8, hn::LoadDup128(hn::ScalableTag<int8_t>(), kE2m1Doubled.data()));
-    const auto nibble = hn::Set(d8, uint8_t{0x0F});
-    const auto bytes = hn::LoadU(d8, source);
-    const auto low = hn::And(bytes, nibble);
-    const auto high = hn::And(hn::BitCast(d8, hn::ShiftRight<4>(hn::BitCast(d16, bytes))), nibble);
+    const Nibbles nibbles = LoadNibbles(source);
+    const auto table = hn::LoadDup128(hn::ScalableTag<uint8_t>(), kDoubledCodes.data());
     const VF scale = DecodeScales(block_scales);
-    Spread(hn::BitCast(I32(), hn::TableLookupBytes(table, low)), scale, out);
-    Spread(hn::BitCast(I32(), hn::TableLookupBytes(table, high)), scale, out + 4);
+    Spread(hn::TableLookupBytes(table, nibbles.low), scale, out);
+    Spread(hn::TableLookupBytes(table, nibbles.high), scale, out + 4);
   }
 
-  /// The four bytes of each lane as floats x 2^24, scaled.
-  static HWY_INLINE void Spread(hn::Vec<I32> bytes, VF scale, VF* out) {
+  /// The four bytes of each lane, one a vector, as floats x 2^24, scaled.
+  static HWY_INLINE void Spread(hn::Vec<hn::ScalableTag<uint8_t>> bytes, VF scale, VF* out) {
+    const hn::ScalableTag<uint8_t> d8;
+    const auto words = hn::BitCast(I32(), bytes);
     const auto top = hn::Set(I32(), static_cast<int32_t>(0xFF000000u));
-    out[0] = hn::Mul(hn::ConvertTo(F(), hn::ShiftLeft<24>(bytes)), scale);
-    out[1] = hn::Mul(hn::ConvertTo(F(), hn::And(hn::ShiftLeft<16>(bytes), top)), scale);
-    out[2] = hn::Mul(hn::ConvertTo(F(), hn::And(hn::ShiftLeft<8>(bytes), top)), scale);
-    out[3] = hn::Mul(hn::ConvertTo(F(), hn::And(bytes, top)), scale);
+    const auto second = hn::TableLookupBytes(bytes, hn::LoadDup128(d8, kSecondToTop));
+    const auto third = hn::TableLookupBytes(bytes, hn::LoadDup128(d8, kThirdToTop));
+    out[0] = hn::Mul(hn::ConvertTo(F(), hn::ShiftLeft<24>(words)), scale);
+    out[1] = hn::Mul(hn::ConvertTo(F(), hn::BitCast(I32(), second)), scale);
+    out[2] = hn::Mul(hn::ConvertTo(F(), hn::BitCast(I32(), third)), scale);
+    out[3] = hn::Mul(hn::ConvertTo(F(), hn::And(words, top)), scale);
   }
   static float Finish(float sum, float global_scale) { return sum * 0x1.0p-17f * global_scale; }
 
@@ -155,92 +144,73 @@ struct Nvfp4Row {
   const uint8_t* scales;
 };
 
-/// Activations in the decoder's order: [panels, tokens, kPanel], zeros behind the end.
+/// Activations in the decoder's order: [panels, chains, tokens, kStrip], zeros behind the end.
 template <class Row>
 void PackActivations(ConstMatrix x, float* packed) {
-  for (int64_t panel = 0; panel < PanelsOf(x.cols); ++panel) {
-    for (int64_t t = 0; t < x.rows; ++t) {
-      const float* source = x.row(t) + panel * kPanel;
-      const int64_t count = std::min(kPanel, x.cols - panel * kPanel);
-      float* target = packed + (panel * x.rows + t) * kPanel;
-      if (count < kPanel) std::fill_n(target, kPanel, 0.0f);
-      for (int64_t begin = 0; begin < count; begin += Row::kChunk) {
-        for (int64_t i = 0; i < Row::kVectors; ++i) {
-          for (int64_t lane = 0; lane < kLanes; ++lane) {
-            const int64_t k = begin + lane * Row::kVectors + Row::kOrder[i];
-            if (k < count) target[begin + i * kLanes + lane] = source[k];
-          }
+  std::fill_n(packed, PanelsOf(x.cols) * x.rows * kPanel, 0.0f);
+  for (int64_t t = 0; t < x.rows; ++t) {
+    for (int64_t begin = 0; begin < x.cols; begin += kChunk) {
+      const int64_t panel = begin / kPanel;
+      const int64_t in_strip = begin % kPanel / kChains;
+      for (int64_t i = 0; i < kVectors; ++i) {
+        const int64_t strip = (panel * kChains + i % kChains) * x.rows + t;
+        float* target = packed + strip * kStrip + in_strip + i / kChains * kLanes;
+        for (int64_t lane = 0; lane < kLanes; ++lane) {
+          const int64_t k = begin + Row::Element(i, lane);
+          if (k < x.cols) target[lane] = x.row(t)[k];
         }
       }
     }
   }
 }
 
-/// sums[r] += the chunk's products, for rows that start at rows[r].
-template <class Row, int64_t kRows>
-HWY_INLINE void MultiplyChunk(const Row (&rows)[kRows], int64_t chunk, int64_t count,
-                              const float* x, VF (&sums)[kRows]) {
-  for (int64_t r = 0; r < kRows; ++r) {
-    VF weights[Row::kVectors];
-    if (count == Row::kChunk) {
-      rows[r].Decode(chunk, weights);
-    } else {
-      rows[r].DecodeTail(chunk, count, weights);
-    }
-    for (int64_t i = 0; i < Row::kVectors; ++i) {
-      sums[r] = hn::MulAdd(weights[i], hn::LoadU(F(), x + i * kLanes), sums[r]);
-    }
-  }
+/// What the chains of one output add up to.
+HWY_INLINE float SumOfChains(VF a, VF b, VF c, VF d) {
+  return hn::GetLane(hn::SumOfLanes(F(), hn::Add(hn::Add(a, b), hn::Add(c, d))));
 }
 
-/// kRows outputs of one token, from row n on.
-template <class Row, int64_t kRows, class WeightMatrix, size_t... kIndex>
-HWY_INLINE void MultiplyRows(const WeightMatrix& weight, float global_scale, int64_t n,
-                             const float* x, float* out, std::index_sequence<kIndex...>) {
-  const Row rows[kRows] = {Row(weight, n + static_cast<int64_t>(kIndex))...};
-  VF sums[kRows];
-  for (VF& sum : sums) sum = hn::Zero(F());
-  const int64_t full = weight.cols / Row::kChunk;
-  for (int64_t chunk = 0; chunk < full; ++chunk) {
-    MultiplyChunk<Row, kRows>(rows, chunk, Row::kChunk, x + chunk * Row::kChunk, sums);
-  }
-  const int64_t rest = weight.cols - full * Row::kChunk;
-  if (rest != 0) MultiplyChunk<Row, kRows>(rows, full, rest, x + full * Row::kChunk, sums);
-  for (int64_t r = 0; r < kRows; ++r) {
-    out[n + r] = Row::Finish(hn::GetLane(hn::SumOfLanes(F(), sums[r])), global_scale);
-  }
-}
-
-template <class Row, int64_t kRows, class WeightMatrix>
-HWY_INLINE void MultiplyRows(const WeightMatrix& weight, float global_scale, int64_t n,
-                             const float* x, float* out) {
-  MultiplyRows<Row, kRows>(weight, global_scale, n, x, out,
-                           std::make_index_sequence<static_cast<size_t>(kRows)>());
-}
-
-/// Rows [begin, end) for one token.
-template <class Row, class WeightMatrix>
-void OneToken(const WeightMatrix& weight, float global_scale, int64_t begin, int64_t end,
-              const float* x, float* out) {
-  int64_t n = begin;
-  for (; n + 4 <= end; n += 4) MultiplyRows<Row, 4>(weight, global_scale, n, x, out);
-  for (; n < end; ++n) MultiplyRows<Row, 1>(weight, global_scale, n, x, out);
-}
-
-/// Panel `panel` of a row, decoded.
+/// Chunk `chunk` of a row, of which `count` weights exist.
 template <class Row>
-HWY_INLINE void DecodePanel(const Row& row, int64_t panel, int64_t count, float* out) {
-  constexpr int64_t kChunks = kPanel / Row::kChunk;
-  for (int64_t chunk = 0; chunk * Row::kChunk < count; ++chunk) {
-    VF weights[Row::kVectors];
-    const int64_t rest = count - chunk * Row::kChunk;
-    if (rest >= Row::kChunk) {
-      row.Decode(panel * kChunks + chunk, weights);
-    } else {
-      row.DecodeTail(panel * kChunks + chunk, rest, weights);
-    }
-    for (int64_t i = 0; i < Row::kVectors; ++i) {
-      hn::Store(weights[i], F(), out + (chunk * Row::kVectors + i) * kLanes);
+HWY_INLINE void DecodeChunk(const Row& row, int64_t chunk, int64_t count, VF (&weights)[kVectors]) {
+  if (count >= kChunk) {
+    row.Decode(chunk, weights);
+  } else {
+    row.DecodeTail(chunk, count, weights);
+  }
+}
+
+/// Output n of one token.
+template <class Row, class WeightMatrix>
+HWY_INLINE float MultiplyRow(const WeightMatrix& weight, float global_scale, int64_t n,
+                             const float* x) {
+  const Row row(weight, n);
+  VF sums[kChains] = {hn::Zero(F()), hn::Zero(F()), hn::Zero(F()), hn::Zero(F())};
+  for (int64_t begin = 0; begin < weight.cols; begin += kPanel, x += kPanel) {
+    const int64_t count = std::min(kPanel, weight.cols - begin);
+    const auto add = [&](int64_t chunk, int64_t rest) HWY_ATTR {
+      VF weights[kVectors];
+      DecodeChunk(row, begin / kChunk + chunk, rest, weights);
+      for (int64_t i = 0; i < kVectors; ++i) {
+        const float* values = x + i % kChains * kStrip + (chunk * 2 + i / kChains) * kLanes;
+        sums[i % kChains] = hn::MulAdd(weights[i], hn::Load(F(), values), sums[i % kChains]);
+      }
+    };
+    int64_t chunk = 0;
+    for (; (chunk + 1) * kChunk <= count; ++chunk) add(chunk, kChunk);
+    if (chunk * kChunk < count) add(chunk, count - chunk * kChunk);
+  }
+  return Row::Finish(SumOfChains(sums[0], sums[1], sums[2], sums[3]), global_scale);
+}
+
+/// Strips of one panel of a row, decoded. strips: [kChains, kPanelRows, kStrip] from this row on.
+template <class Row>
+HWY_INLINE void DecodePanel(const Row& row, int64_t panel, int64_t count, float* strips) {
+  for (int64_t chunk = 0; chunk * kChunk < count; ++chunk) {
+    VF weights[kVectors];
+    DecodeChunk(row, panel * (kPanel / kChunk) + chunk, count - chunk * kChunk, weights);
+    for (int64_t i = 0; i < kVectors; ++i) {
+      float* strip = strips + i % kChains * kPanelRows * kStrip;
+      hn::Store(weights[i], F(), strip + (chunk * 2 + i / kChains) * kLanes);
     }
   }
 }
@@ -258,10 +228,11 @@ HWY_INLINE void MultiplyTile(const float* weights, const float* x, int64_t steps
   }
   for (int64_t step = 0; step < steps; ++step) {
     VF w[kRowTile];
-    for (int64_t r = 0; r < kRowTile; ++r)
-      w[r] = hn::Load(F(), weights + r * kPanel + step * kLanes);
+    for (int64_t r = 0; r < kRowTile; ++r) {
+      w[r] = hn::Load(F(), weights + r * kStrip + step * kLanes);
+    }
     for (int64_t t = 0; t < kTokens; ++t) {
-      const VF value = hn::Load(F(), x + t * kPanel + step * kLanes);
+      const VF value = hn::Load(F(), x + t * kStrip + step * kLanes);
       for (int64_t r = 0; r < kRowTile; ++r) tile[r][t] = hn::MulAdd(w[r], value, tile[r][t]);
     }
   }
@@ -272,14 +243,16 @@ HWY_INLINE void MultiplyTile(const float* weights, const float* x, int64_t steps
   }
 }
 
-/// All tiles of one panel.
-void MultiplyPanel(const float* weights, int64_t rows, const float* x, int64_t tokens,
-                   int64_t steps, float* sums) {
+/// All tiles of one chain's strips: weights [rows, kStrip], x [tokens, kStrip], sums [rows, tokens,
+/// lanes]. A last tile of less than kRowTile rows multiplies what else is in memory there, and
+/// nobody reads its sums.
+void MultiplyStrips(const float* weights, int64_t rows, const float* x, int64_t tokens,
+                    int64_t steps, float* sums) {
   const int64_t stride = tokens * kLanes;
   for (int64_t t = 0; t < tokens; t += kTokenTile) {
     for (int64_t r = 0; r < rows; r += kRowTile) {
-      const float* w = weights + r * kPanel;
-      const float* values = x + t * kPanel;
+      const float* w = weights + r * kStrip;
+      const float* values = x + t * kStrip;
       float* tile = sums + r * stride + t * kLanes;
       switch (std::min(kTokenTile, tokens - t)) {
         case 1:
@@ -299,27 +272,47 @@ void MultiplyPanel(const float* weights, int64_t rows, const float* x, int64_t t
   }
 }
 
-/// Rows [begin, end), at most kPanelRows, for several tokens. A last tile of less than kRowTile
-/// rows multiplies left-overs of the panel and drops the sums.
+/// Rows [begin, end), at most kPanelRows, for several tokens.
 template <class Row, class WeightMatrix>
 void SeveralTokens(const WeightMatrix& weight, float global_scale, int64_t begin, int64_t end,
                    const float* x, Matrix out, LinearScratch& scratch) {
   const int64_t rows = end - begin;
-  std::fill_n(scratch.sums, kPanelRows * out.rows * kLanes, 0.0f);
+  const int64_t tokens = out.rows;
+  const int64_t chain_sums = kPanelRows * tokens * kLanes;
+  std::fill_n(scratch.sums, kChains * chain_sums, 0.0f);
   for (int64_t panel = 0; panel < PanelsOf(weight.cols); ++panel) {
     const int64_t count = std::min(kPanel, weight.cols - panel * kPanel);
     for (int64_t r = 0; r < rows; ++r) {
-      DecodePanel(Row(weight, begin + r), panel, count, scratch.weights + r * kPanel);
+      DecodePanel(Row(weight, begin + r), panel, count, scratch.weights[0][r]);
     }
-    const int64_t chunks = (count + Row::kChunk - 1) / Row::kChunk;
-    MultiplyPanel(scratch.weights, rows, x + panel * out.rows * kPanel, out.rows,
-                  chunks * Row::kVectors, scratch.sums);
+    const int64_t steps = (count + kChunk - 1) / kChunk * kVectors / kChains;
+    for (int64_t chain = 0; chain < kChains; ++chain) {
+      MultiplyStrips(scratch.weights[chain][0], rows,
+                     x + (panel * kChains + chain) * tokens * kStrip, tokens, steps,
+                     scratch.sums + chain * chain_sums);
+    }
   }
   for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t t = 0; t < out.rows; ++t) {
-      const VF sum = hn::Load(F(), scratch.sums + (r * out.rows + t) * kLanes);
-      out.row(t)[begin + r] = Row::Finish(hn::GetLane(hn::SumOfLanes(F(), sum)), global_scale);
+    for (int64_t t = 0; t < tokens; ++t) {
+      const auto chain = [&](int64_t c) HWY_ATTR {
+        return hn::Load(F(), scratch.sums + c * chain_sums + (r * tokens + t) * kLanes);
+      };
+      const float sum = SumOfChains(chain(0), chain(1), chain(2), chain(3));
+      out.row(t)[begin + r] = Row::Finish(sum, global_scale);
     }
+  }
+}
+
+/// Rows [begin, end) for all tokens of `out`.
+template <class Row, class WeightMatrix>
+void MultiplyRows(const WeightMatrix& weight, float global_scale, int64_t begin, int64_t end,
+                  const float* x, Matrix out, LinearScratch& scratch) {
+  if (out.rows > 1) {
+    SeveralTokens<Row>(weight, global_scale, begin, end, x, out, scratch);
+    return;
+  }
+  for (int64_t n = begin; n < end; ++n) {
+    out.data[n] = MultiplyRow<Row>(weight, global_scale, n, x);
   }
 }
 
@@ -328,20 +321,12 @@ void PackForNvfp4(ConstMatrix x, float* packed) { PackActivations<Nvfp4Row>(x, p
 
 void Bf16Rows(const Bf16Matrix& weight, int64_t begin, int64_t end, const float* x, Matrix out,
               LinearScratch& scratch) {
-  if (out.rows == 1) {
-    OneToken<Bf16Row>(weight, 1.0f, begin, end, x, out.data);
-  } else {
-    SeveralTokens<Bf16Row>(weight, 1.0f, begin, end, x, out, scratch);
-  }
+  MultiplyRows<Bf16Row>(weight, 1.0f, begin, end, x, out, scratch);
 }
 
 void Nvfp4Rows(const Nvfp4Matrix& weight, int64_t begin, int64_t end, const float* x, Matrix out,
                LinearScratch& scratch) {
-  if (out.rows == 1) {
-    OneToken<Nvfp4Row>(weight, weight.global_scale, begin, end, x, out.data);
-  } else {
-    SeveralTokens<Nvfp4Row>(weight, weight.global_scale, begin, end, x, out, scratch);
-  }
+  MultiplyRows<Nvfp4Row>(weight, weight.global_scale, begin, end, x, out, scratch);
 }
 
 }  // namespace facet::HWY_NAMESPACE
