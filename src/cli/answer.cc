@@ -62,10 +62,9 @@ class AnswerReader {
   }
 
   bool Finish() {
-    const bool written =
-        options_.raw ? TakeText(decoder_.Finish()) : TakeAll(parser_.Finish()) && EndLine();
+    const bool written = options_.raw ? TakeText(decoder_.Finish()) : TakeAll(parser_.Finish());
     if (options_.stream) view_.EndThinking();
-    return written;
+    return written && EndLine();
   }
 
   Reply TakeReply() { return std::move(reply_); }
@@ -98,9 +97,12 @@ class AnswerReader {
     view_.EndThinking();
     return WriteNow(text);
   }
+  /// Ends the answer's line. Raw text gets nothing that the model did not write, except on a
+  /// terminal.
   bool EndLine() {
     const bool ended = reply_.answer.empty() || reply_.answer.back() == '\n';
-    return !options_.stream || ended || WriteNow("\n");
+    if (!options_.stream || ended) return true;
+    return (options_.raw && ::isatty(STDOUT_FILENO) == 0) || WriteNow("\n");
   }
 
   ReplyParser parser_;

@@ -21,6 +21,7 @@ std::vector<RegisterFn> Commands() {
       RegisterInspect,
       RegisterVerify,
       RegisterRun,
+      RegisterEval,
       RegisterTokenize,
   };
 }

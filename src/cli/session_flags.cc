@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "base/thread_pool.h"
+
 namespace facet::cli {
 
 void SessionFlags::AddTo(CLI::App& command) {
@@ -10,7 +12,8 @@ void SessionFlags::AddTo(CLI::App& command) {
                      "Inputs of NVFP4 linears: bf16 (W4A16, unquantized) or nvfp4 (W4A4, with the "
                      "checkpoint's input scales)");
   command.add_option("--backend", backend, "cpu (fast) or ref (the executable specification)");
-  command.add_option("--threads", threads, "Threads; 0: every processor this process may use");
+  command.add_option("--threads", threads, "Threads; 0: every processor this process may use")
+      ->check(CLI::Range(0, 1024));
 }
 
 void SessionFlags::AddImageBudgetTo(CLI::App& command) {
@@ -19,6 +22,10 @@ void SessionFlags::AddImageBudgetTo(CLI::App& command) {
                   "Tokens that an image may fill: 70, 140, 280, 560 or 1120 (default: the "
                   "checkpoint's)")
       ->check(CLI::IsMember({70, 140, 280, 560, 1120}));
+}
+
+int SessionFlags::PoolSize() const {
+  return threads > 0 ? threads : ThreadPool::UsableProcessors();
 }
 
 Result<std::unique_ptr<Session>> SessionFlags::Open(const std::string& from,

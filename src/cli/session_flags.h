@@ -24,6 +24,9 @@ struct SessionFlags {
   /// --max-soft-tokens, for commands that take images.
   void AddImageBudgetTo(CLI::App& command);
 
+  /// --threads, with 0 resolved.
+  int PoolSize() const;
+
   /// Opens `from` (DIR unless another folder is named) and prints its warnings to stderr.
   Result<std::unique_ptr<Session>> Open() const { return Open(folder, activations); }
   Result<std::unique_ptr<Session>> Open(const std::string& from, const std::string& mode) const;
