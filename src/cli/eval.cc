@@ -70,9 +70,8 @@ void PrintPerplexity(const Session& session, const ScoredText& text,
 
 ordered_json PerplexityJson(const Session& session, const ScoredText& text,
                             const PerplexityReport& report) {
-  ordered_json document = {{"perplexity", report.perplexity},
-                           {"mean_nll", report.mean_nll},
-                           {"tokens", report.tokens}};
+  ordered_json document = {
+      {"perplexity", report.perplexity}, {"mean_nll", report.mean_nll}, {"tokens", report.tokens}};
   AddProtocol(text, document);
   document.update(ModeJson(session));
   return document;

@@ -69,8 +69,10 @@ void ProtocolFlags::AddTo(CLI::App& command) {
                   "Text tokens between the starts of windows (default: a window's text, each "
                   "scored alone)")
       ->check(CLI::PositiveNumber);
-  command.add_flag("--bos,!--no-bos", bos,
-                   "Put BOS in front of every window, or not (default: if the tokenizer has one)");
+  CLI::Option* with = command.add_flag_callback(
+      "--bos", [this] { bos = true; },
+      "Put BOS in front of every window (default, if the tokenizer has one)");
+  command.add_flag_callback("--no-bos", [this] { bos = false; }, "Do not")->excludes(with);
   command
       .add_option("--framing", framing,
                   "raw, or model-turn: the text as an answer, behind \"<|turn>model\"")
