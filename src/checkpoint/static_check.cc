@@ -12,8 +12,10 @@ namespace {
 
 constexpr int kMaxUnexpected = 20;  // listed one by one; more are counted
 
-std::string_view CodeOf(const TensorInfo& tensor, DType dtype) {
-  return tensor.dtype != dtype ? "wrong_dtype" : "wrong_shape";
+/// What CheckTensor() refused, as a code.
+std::string_view CodeOf(const TensorInfo& tensor, DType dtype, const Shape& shape) {
+  if (tensor.dtype != dtype) return "wrong_dtype";
+  return tensor.shape != shape ? "wrong_shape" : "misaligned";
 }
 
 void CheckKept(const Checkpoint& checkpoint, const TensorSpec& spec, Findings& findings) {
@@ -24,7 +26,7 @@ void CheckKept(const Checkpoint& checkpoint, const TensorSpec& spec, Findings& f
     return;
   }
   if (const auto checked = CheckTensor(*tensor, DType::kBF16, spec.shape); !checked) {
-    findings.Add(Severity::kError, CodeOf(*tensor, DType::kBF16), spec.name, "{}",
+    findings.Add(Severity::kError, CodeOf(*tensor, DType::kBF16, spec.shape), spec.name, "{}",
                  checked.error().message);
   }
 }
@@ -32,7 +34,7 @@ void CheckKept(const Checkpoint& checkpoint, const TensorSpec& spec, Findings& f
 /// Which part of a linear does not fit, as a code.
 std::string_view CodeOf(const LinearParts& parts, const Shape& shape) {
   if (parts.smoothing != nullptr) return "smoothed_weight";
-  if (!parts.quantized()) return CodeOf(*parts.weight, DType::kBF16);
+  if (!parts.quantized()) return CodeOf(*parts.weight, DType::kBF16, shape);
   if (parts.block_scales == nullptr || parts.global_scale == nullptr) return "missing_scale";
   if (parts.block_scales->dtype != DType::kF8E4M3) return "wrong_dtype";
   return shape[1] % kNvfp4Block != 0 ? "not_in_blocks" : "wrong_shape";

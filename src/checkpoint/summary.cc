@@ -1,6 +1,7 @@
 #include "checkpoint/summary.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "checkpoint/linear_parts.h"
 
@@ -43,7 +44,9 @@ class Summarizer {
   }
 
   CheckpointSummary Take() {
-    std::ranges::stable_sort(summary_.groups, {}, &StoredGroup::kind);
+    std::ranges::sort(summary_.groups, {}, [](const StoredGroup& group) {
+      return std::tuple(group.kind, group.stored_as != "NVFP4", group.reason);
+    });
     for (const StoredGroup& group : summary_.groups) {
       summary_.parameters += group.parameters;
       summary_.bytes += group.bytes;
