@@ -26,6 +26,7 @@ struct ProgressState {
   std::string stage;
   Clock::time_point started = Clock::now();
   Clock::time_point printed = Clock::now();
+  bool shown = false;  // has this stage printed anything yet?
   bool line_open = false;
 };
 
@@ -70,13 +71,16 @@ ProgressFn TerminalProgress() {
     if (stage != state->stage) {
       state->stage = stage;
       state->started = state->printed = Clock::now();
+      state->shown = false;
     }
     const double elapsed = Seconds(Clock::now() - state->started);
     const double since = Seconds(Clock::now() - state->printed);
     const double interval = state->terminal ? 0.2 : 10;
     if (total <= 0) return;
-    if (done < total && elapsed >= 2 && since >= (elapsed < 2 + interval ? 0 : interval)) {
+    const bool due = state->shown ? since >= interval : elapsed >= 2;
+    if (done < total && due) {
       Print(*state, stage, done, total, unit);
+      state->shown = true;
     }
     if (done >= total && state->line_open) {
       fmt::print(stderr, "\r\x1b[K");

@@ -100,9 +100,9 @@ void AddModel(const Inspection& inspection, std::string& text) {
 void AddWeights(const Inspection& inspection, std::string& text) {
   auto out = std::back_inserter(text);
   const CheckpointSummary& summary = inspection.summary;
-  fmt::format_to(out, "\nWeights in {} files\n  {:<13}{:<7}{:>8}{:>17}{:>10}  why\n",
-                 inspection.checkpoint.shard_names().size(), "kind", "as", "tensors", "parameters",
-                 "bytes");
+  const size_t files = inspection.checkpoint.shard_names().size();
+  fmt::format_to(out, "\nWeights in {} file{}\n  {:<13}{:<7}{:>8}{:>17}{:>10}  why\n", files,
+                 files == 1 ? "" : "s", "kind", "as", "tensors", "parameters", "bytes");
   for (const StoredGroup& group : summary.groups) {
     fmt::format_to(out, "  {:<13}{:<7}{:>8}{:>17}{:>10}  {}\n", NameOf(group.kind), group.stored_as,
                    Grouped(group.tensors), Grouped(group.parameters),
