@@ -197,8 +197,7 @@ class JsonWriter {
       }
     }
     FACET_RETURN_IF_ERROR(runtime_.Spend(static_cast<int64_t>(items.size())));
-    std::ranges::stable_sort(items, {},
-                             [](const auto* item) { return item->first.text()->bytes(); });
+    std::ranges::sort(items, {}, [](const auto* item) { return item->first.text()->bytes(); });
     return {};
   }
 

@@ -18,7 +18,7 @@ namespace facet::jinja {
 class Runtime {
  public:
   /// Steps: evaluated expressions, loop rounds, and a share for each byte or item that an operation
-  /// looks at. A long conversation takes some ten thousand; this many take a few seconds.
+  /// looks at. A long conversation takes some hundred thousand; this many take about a second.
   static constexpr int64_t kMaxSteps = 5'000'000;
   static constexpr int64_t kMaxBytes = int64_t{256} << 20;
   static constexpr size_t kMaxItems = 1'000'000;
