@@ -11,9 +11,10 @@
 namespace facet {
 namespace {
 
-// How often a waiting thread looks before it sleeps: kernels of one step follow each other within
-// microseconds, and waking a sleeping thread costs more than that.
-constexpr int kSpins = 20000;
+// How often a waiting thread looks before it sleeps or yields: kernels of one step follow each
+// other within microseconds, and waking a sleeping thread costs more than that. Some 50
+// microseconds; longer would take the processor from others on a busy machine.
+constexpr int kSpins = 2000;
 
 void Relax() { __builtin_ia32_pause(); }
 
@@ -43,10 +44,10 @@ ThreadPool::ThreadPool(int threads) {
 }
 
 ThreadPool::~ThreadPool() {
+  stopping_ = true;
   {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    generation_.fetch_add(1, std::memory_order_release);
+    const std::lock_guard lock(
+        mutex_);  // a worker between its last look and its sleep has the lock
   }
   wake_.notify_all();
   for (std::thread& worker : workers_) worker.join();
@@ -61,17 +62,27 @@ void ThreadPool::Run(int64_t count, int64_t grain, Function function, const void
     }
     return;
   }
-  FACET_DCHECK(busy_.load(std::memory_order_relaxed) == 0);
-  job_ = {function, body, count, grain};
-  next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  Open({function, body, count, grain});
+  Drain(0);
+  CloseAndWait();
+}
+
+void ThreadPool::Open(const Job& job) {
+  FACET_CHECK(generation_ % 2 == 0);
+  // A worker that came too late for the last job may still be leaving it; it does not look at job_.
+  job_ = job;
+  next_ = 0;
+  ++generation_;
+  if (sleeping_ == 0) return;
   {
     const std::lock_guard lock(mutex_);
-    generation_.fetch_add(1, std::memory_order_release);
   }
   wake_.notify_all();
-  Drain(0);
-  for (int spins = 0; busy_.load(std::memory_order_acquire) != 0; ++spins) {
+}
+
+void ThreadPool::CloseAndWait() {
+  ++generation_;
+  for (int spins = 0; active_ != 0; ++spins) {
     if (spins < kSpins) {
       Relax();
     } else {
@@ -88,20 +99,32 @@ void ThreadPool::Drain(int worker) {
   }
 }
 
+bool ThreadPool::HasNews(uint64_t seen) const {
+  const uint64_t generation = generation_;
+  return stopping_ || (generation % 2 == 1 && generation != seen);
+}
+
+uint64_t ThreadPool::AwaitJob(uint64_t seen) {
+  for (int spins = 0; spins < kSpins && !HasNews(seen); ++spins) Relax();
+  if (!HasNews(seen)) {
+    std::unique_lock lock(mutex_);
+    ++sleeping_;
+    wake_.wait(lock, [&] { return HasNews(seen); });
+    --sleeping_;
+  }
+  return stopping_ ? 0 : generation_.load();
+}
+
 void ThreadPool::WorkerLoop(int worker) {
   uint64_t seen = 0;
-  while (true) {
-    for (int spins = 0; spins < kSpins && generation_.load(std::memory_order_acquire) == seen;
-         ++spins)
-      Relax();
-    if (generation_.load(std::memory_order_acquire) == seen) {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
+  while (AwaitJob(seen) != 0) {
+    ++active_;
+    const uint64_t generation = generation_;
+    if (generation % 2 == 1 && generation != seen) {
+      seen = generation;
+      Drain(worker);
     }
-    ++seen;
-    if (stopping_) return;
-    Drain(worker);
-    busy_.fetch_sub(1, std::memory_order_release);
+    --active_;
   }
 }
 

@@ -50,15 +50,25 @@ class ThreadPool {
   };
 
   void Run(int64_t count, int64_t grain, Function function, const void* body);
+  void Open(const Job& job);
+  void CloseAndWait();
   void Drain(int worker);
   void WorkerLoop(int worker);
+  /// The generation of an open job other than `seen`, or 0 when the pool stops; sleeps after a
+  /// while.
+  uint64_t AwaitJob(uint64_t seen);
+  bool HasNews(uint64_t seen) const;
 
   std::vector<std::thread> workers_;
   Job job_;
-  std::atomic<int64_t> next_{0};         // first item that nobody has taken
-  std::atomic<int> busy_{0};             // workers that have not finished the current job
-  std::atomic<uint64_t> generation_{0};  // number of jobs started; a change wakes the workers
-  bool stopping_ = false;
+  std::atomic<int64_t> next_{0};  // first item that nobody has taken
+  // Odd while a job is open, even between jobs. A worker counts itself into active_ before it looks
+  // here, and the caller closes before it looks at active_: so a worker either sees the job closed
+  // or is waited for, and the caller never waits for a worker that slept through the job.
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<int> active_{0};
+  std::atomic<int> sleeping_{0};
+  std::atomic<bool> stopping_{false};
   std::mutex mutex_;
   std::condition_variable wake_;
 };

@@ -32,7 +32,8 @@ void FillAngles(const Step& step, const LayerConfig& layer) {
   }
 }
 
-/// Causal everywhere; on sliding layers a token inside an image sees the image's end.
+/// Causal everywhere; on sliding layers a token inside an image sees the image's end, unless the
+/// configuration keeps images causal too.
 void FillVisibleEnds(const Step& step) {
   int64_t* sliding = step.workspace.VisibleEnd(false);
   int64_t* full = step.workspace.VisibleEnd(true);
@@ -42,7 +43,7 @@ void FillVisibleEnds(const Step& step) {
     const auto count = static_cast<int64_t>(chunk.tokens.size());
     for (int64_t t = 0; t < count; ++t) sliding[row + t] = full[row + t] = position + t + 1;
     for (const MediaInput& media : chunk.media) {
-      if (media.kind != MediaKind::kImage) continue;
+      if (media.kind != MediaKind::kImage || !step.config.bidirectional_images) continue;
       const int64_t end = media.first_token + media.count;
       for (int64_t t = media.first_token; t < end; ++t) sliding[row + t] = position + end;
     }
