@@ -20,7 +20,18 @@ int64_t BytesOf(const Unit& unit) {
   return bytes;
 }
 
-int64_t WidthOf(const Piece& piece) { return SizeOf(piece.tensors.front().dtype); }
+/// The pieces of all units by falling width of their type, otherwise in order.
+std::vector<Piece> WidestFirst(std::vector<Unit> units) {
+  std::map<int64_t, std::vector<Piece>, std::greater<>> by_width;
+  for (Unit& unit : units) {
+    for (Piece& piece : unit.pieces) {
+      by_width[SizeOf(piece.tensors.front().dtype)].push_back(std::move(piece));
+    }
+  }
+  std::vector<Piece> pieces;
+  for (auto& [width, same] : by_width) std::ranges::move(same, std::back_inserter(pieces));
+  return pieces;
+}
 
 std::string FileName(size_t index, size_t count) {
   if (count == 1) return "model.safetensors";
@@ -51,10 +62,7 @@ ShardPlan PlanShards(std::vector<Unit> units, int64_t max_shard_bytes) {
   for (size_t i = 0; i < shards.size(); ++i) {
     PlannedShard& shard = plan.shards.emplace_back();
     shard.file_name = FileName(i, shards.size());
-    for (Unit& unit : shards[i]) {
-      std::ranges::move(unit.pieces, std::back_inserter(shard.pieces));
-    }
-    std::ranges::stable_sort(shard.pieces, std::ranges::greater(), WidthOf);
+    shard.pieces = WidestFirst(std::move(shards[i]));
     for (const Piece& piece : shard.pieces) {
       for (const SafetensorsTensor& tensor : piece.tensors) {
         plan.weight_map[tensor.name] = shard.file_name;
