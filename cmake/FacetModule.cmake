@@ -3,6 +3,9 @@
 # the configure step. Tests in tests/unit/NAME/*_test.cc become the program test_NAME.
 include(GoogleTest)
 
+# Programs that need no whole model: what the sanitizer builds run.
+add_custom_target(quick_tests)
+
 function(facet_check_layers module allowed)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${module}/*.h ${CMAKE_SOURCE_DIR}/src/${module}/*.cc)
   foreach(path ${files})
@@ -61,6 +64,9 @@ function(facet_test name)
     target_link_libraries(${name} PRIVATE facet_${module})
   endforeach()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+  if(ARG_LABELS MATCHES "unit|backend")
+    add_dependencies(quick_tests ${name})
+  endif()
   gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()

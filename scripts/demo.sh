@@ -16,7 +16,8 @@ quantized=build/demo/tiny-nvfp4
 rm -rf "$quantized"
 
 say "Quantize models/tiny to NVFP4"
-run $facet quantize models/tiny "$quantized" --calibration models/tiny/calibration.txt
+run $facet quantize models/tiny "$quantized" --calibration models/tiny/calibration.txt --samples 64 \
+  --sequence-length 256
 
 say "Verify it, against the BF16 original"
 run $facet verify "$quantized" --reference models/tiny

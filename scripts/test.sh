@@ -15,7 +15,7 @@ scripts/check-format.sh
 
 step "address and undefined behaviour sanitizers, fuzzers"
 cmake --preset asan >/dev/null
-cmake --build --preset asan -j "$jobs"
+cmake --build --preset asan -j "$jobs" --target quick_tests
 # Unit tests and operations cover the code; the model-sized suites run in the release build below.
 ctest --preset asan -j "$jobs" -L '^(unit|backend|fuzz)$'
 
