@@ -1,4 +1,5 @@
-// Any bytes as a sound file: finite samples inside the limits or an error, and frames from every sound.
+// Any bytes as a sound file: finite samples inside the limits or an error, and frames from every
+// sound.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
