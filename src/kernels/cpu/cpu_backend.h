@@ -42,6 +42,9 @@ class CpuBackend final : public Backend {
                       uint8_t* codes, uint8_t* block_scales) override;
 
  private:
+  void LinearBf16(const Bf16Matrix& weight, ConstMatrix x, Matrix out);
+  void LinearNvfp4(const Nvfp4Matrix& weight, ConstMatrix x, Matrix out);
+
   /// At least `bytes` of page-aligned memory that lives until the next call; it only grows.
   void* Scratch(int64_t bytes) {
     if (scratch_.bytes() < bytes) scratch_ = Buffer::Host(bytes);

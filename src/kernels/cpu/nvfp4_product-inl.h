@@ -1,0 +1,282 @@
+// The product of NVFP4 weight rows with activations in whole numbers, for W4A16 (linear_nvfp4.cc,
+// three digits a value) and W4A4 (linear_w4a4.cc, one digit: the doubled code). Included once per
+// target, as Highway's own -inl.h files.
+//
+// A chunk is 8 N weights of a row, N the float lanes: one vector of packed codes, whose low nibbles
+// are the even weights. Lane l has the weights [8 l, 8 (l + 1)), half a scale block. The sum of
+// these eight products is an exact integer; it becomes a float, is multiplied by both scales and
+// added to the lane's sum: lane by lane in the order of the chunks, then the lanes, whatever the
+// number of tokens or rows that are multiplied together.
+//
+// The multiply instruction takes an unsigned and a signed byte: doubled codes are biased by 12, and
+// 12 times the sum of the activations is taken off again.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "tensor/e2m1.h"
+#include "tensor/matrix.h"
+#include "tensor/nvfp4.h"
+
+#ifndef FACET_KERNELS_CPU_NVFP4_PRODUCT_CONSTANTS_
+#define FACET_KERNELS_CPU_NVFP4_PRODUCT_CONSTANTS_
+namespace facet {
+
+inline constexpr int kCodeBias = 12;  // the largest doubled code
+
+/// Doubled codes plus the bias, by code.
+alignas(16) inline constexpr auto kBiasedCodes = [] {
+  std::array<int8_t, 16> bytes{};
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<int8_t>(kE2m1Doubled[i] + kCodeBias);
+  }
+  return bytes;
+}();
+
+/// Shuffle of scale bytes to the upper half of 16 bits, each twice; an index of 0x80 gives zero.
+alignas(32) inline constexpr std::array<uint8_t, 32> kScaleSpread = {
+    0x80, 0, 0x80, 0, 0x80, 1, 0x80, 1, 0x80, 2, 0x80, 2, 0x80, 3, 0x80, 3,
+    0x80, 4, 0x80, 4, 0x80, 5, 0x80, 5, 0x80, 6, 0x80, 6, 0x80, 7, 0x80, 7};
+
+inline constexpr int64_t kProductTokens = 4;  ///< tokens that share a decoded weight
+inline constexpr int64_t kProductRows = 16;   ///< rows that use a panel of activations in the cache
+/// Bytes that a token alone asks for in advance: some 200 ns at 10 GB/s.
+inline constexpr int64_t kAhead = 2048;
+inline constexpr int64_t kPanelBytes = 2048;  ///< of one token's activations
+
+}  // namespace facet
+#endif
+
+#if defined(FACET_KERNELS_CPU_NVFP4_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FACET_KERNELS_CPU_NVFP4_PRODUCT_INL_H_
+#undef FACET_KERNELS_CPU_NVFP4_PRODUCT_INL_H_
+#else
+#define FACET_KERNELS_CPU_NVFP4_PRODUCT_INL_H_
+#endif
+
+#include <hwy/cache_control.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace facet::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using U8 = hn::ScalableTag<uint8_t>;
+using I8 = hn::ScalableTag<int8_t>;
+using I16 = hn::ScalableTag<int16_t>;
+using I32 = hn::ScalableTag<int32_t>;
+using F = hn::ScalableTag<float>;
+using VF = hn::Vec<F>;
+constexpr int64_t kLanes = static_cast<int64_t>(HWY_LANES(float));
+constexpr int64_t kChunk = 8 * kLanes;
+
+/// One chunk of an activation row: a value is sum over d of digit[d] 256^d, times its lane's scale.
+template <int kDigits>
+struct ActivationChunk {
+  int8_t even[kDigits][4 * kLanes];
+  int8_t odd[kDigits][4 * kLanes];
+  int32_t bias[kLanes];  ///< kCodeBias x the sum of the lane's eight values
+  float scales[kLanes];
+};
+
+constexpr int64_t ChunksOf(int64_t cols) { return (cols + kChunk - 1) / kChunk; }
+
+/// Products of neighbouring bytes, added in pairs: at most 2 x 24 x 128, far from saturation.
+HWY_INLINE hn::Vec<I16> PairProducts(hn::Vec<U8> a, hn::Vec<I8> b) {
+#if HWY_TARGET <= HWY_AVX3
+  return hn::Vec<I16>{_mm512_maddubs_epi16(a.raw, b.raw)};
+#else
+  return hn::Vec<I16>{_mm256_maddubs_epi16(a.raw, b.raw)};
+#endif
+}
+
+/// Neighbouring 16-bit numbers times `factor`, added in pairs.
+HWY_INLINE hn::Vec<I32> PairSums(hn::Vec<I16> a, int16_t factor) {
+#if HWY_TARGET <= HWY_AVX3
+  return hn::Vec<I32>{_mm512_madd_epi16(a.raw, _mm512_set1_epi16(factor))};
+#else
+  return hn::Vec<I32>{_mm256_madd_epi16(a.raw, _mm256_set1_epi16(factor))};
+#endif
+}
+
+/// A chunk's block scales x 2^-8, exactly, each in the two lanes of its block: the byte's bits read
+/// as a half-precision number, whose exponent bias is 8 larger.
+HWY_INLINE VF DecodeScales(const uint8_t* scales) {
+  const hn::Rebind<int16_t, F> d16;
+  const hn::Rebind<hwy::float16_t, F> half;
+  const hn::Repartition<uint8_t, decltype(d16)> d8;
+#if HWY_TARGET <= HWY_AVX3
+  int64_t packed;
+  std::memcpy(&packed, scales, sizeof(packed));
+  const hn::Vec<decltype(d8)> bytes{_mm256_set1_epi64x(packed)};
+#else
+  int32_t packed;
+  std::memcpy(&packed, scales, sizeof(packed));
+  const hn::Vec<decltype(d8)> bytes{_mm_cvtsi32_si128(packed)};
+#endif
+  const auto spread = hn::TableLookupBytes(bytes, hn::Load(d8, kScaleSpread.data()));
+  // s eeee mmm 0000 0000 -> s 0 eeee mmm 000 0000.
+  const auto shifted = hn::ShiftRight<1>(hn::BitCast(d16, spread));
+  const auto bits = hn::And(shifted, hn::Set(d16, static_cast<int16_t>(0xBFFF)));
+  return hn::PromoteTo(F(), hn::BitCast(half, bits));
+}
+
+/// Codes of a chunk, one a byte.
+struct Nibbles {
+  hn::Vec<U8> even;
+  hn::Vec<U8> odd;
+};
+
+HWY_INLINE Nibbles LoadNibbles(const uint8_t* codes) {
+  const hn::ScalableTag<uint16_t> d16;
+  const auto mask = hn::Set(U8(), uint8_t{0x0F});
+  const auto bytes = hn::LoadU(U8(), codes);
+  const auto shifted = hn::BitCast(U8(), hn::ShiftRight<4>(hn::BitCast(d16, bytes)));
+  return {hn::And(bytes, mask), hn::And(shifted, mask)};
+}
+
+/// The value of each code in a table of 16 bytes.
+HWY_INLINE hn::Vec<I8> LookUp(const std::array<int8_t, 16>& table, hn::Vec<U8> codes) {
+  return hn::TableLookupBytes(hn::LoadDup128(I8(), table.data()), hn::BitCast(I8(), codes));
+}
+
+/// A chunk of a weight row in registers.
+struct WeightChunk {
+  hn::Vec<U8> even;  // doubled codes + kCodeBias
+  hn::Vec<U8> odd;
+  VF scales;  // x 2^-8
+};
+
+HWY_INLINE WeightChunk DecodeWeights(const uint8_t* codes, const uint8_t* scales) {
+  const Nibbles nibbles = LoadNibbles(codes);
+  return {hn::BitCast(U8(), LookUp(kBiasedCodes, nibbles.even)),
+          hn::BitCast(U8(), LookUp(kBiasedCodes, nibbles.odd)), DecodeScales(scales)};
+}
+
+/// Chunk `chunk` of row n; a shorter last one is filled up with scales of zero.
+HWY_INLINE WeightChunk LoadWeights(const Nvfp4Matrix& weight, int64_t n, int64_t chunk) {
+  const uint8_t* codes = weight.codes + n * weight.cols / 2 + chunk * kChunk / 2;
+  const uint8_t* scales =
+      weight.block_scales + n * weight.cols / kNvfp4Block + chunk * kChunk / kNvfp4Block;
+  const int64_t count = weight.cols - chunk * kChunk;
+  if (count >= kChunk) return DecodeWeights(codes, scales);
+  uint8_t padded_codes[kChunk / 2] = {};
+  uint8_t padded_scales[kChunk / kNvfp4Block] = {};
+  std::copy_n(codes, count / 2, padded_codes);
+  std::copy_n(scales, count / kNvfp4Block, padded_scales);
+  return DecodeWeights(padded_codes, padded_scales);
+}
+
+/// Per lane, digit d's products with eight bytes of a, times factor.
+template <int kDigits>
+HWY_INLINE hn::Vec<I32> DigitSum(hn::Vec<U8> even, hn::Vec<U8> odd,
+                                 const ActivationChunk<kDigits>& x, int d, int16_t factor) {
+  const auto even_products = PairProducts(even, hn::Load(I8(), x.even[d]));
+  const auto odd_products = PairProducts(odd, hn::Load(I8(), x.odd[d]));
+  return PairSums(hn::Add(even_products, odd_products), factor);
+}
+
+/// Per lane, the sum of the eight products of bytes (at most 24) and values: exact, below 2^31.
+template <int kDigits>
+HWY_INLINE hn::Vec<I32> WholeSum(hn::Vec<U8> even, hn::Vec<U8> odd,
+                                 const ActivationChunk<kDigits>& x) {
+  static_assert(kDigits == 1 || kDigits == 3);
+  const auto lowest = DigitSum(even, odd, x, 0, 1);
+  if constexpr (kDigits == 1) {
+    return lowest;
+  } else {
+    const auto middle = DigitSum(even, odd, x, 1, 256);
+    const auto highest = hn::ShiftLeft<16>(DigitSum(even, odd, x, 2, 1));
+    return hn::Add(hn::Add(lowest, middle), highest);
+  }
+}
+
+/// sum + the chunk's products, scaled.
+template <int kDigits>
+HWY_INLINE VF AddProducts(const WeightChunk& weight, const ActivationChunk<kDigits>& x, VF sum) {
+  const auto whole = hn::Sub(WholeSum(weight.even, weight.odd, x), hn::Load(I32(), x.bias));
+  const auto scales = hn::Mul(weight.scales, hn::Load(F(), x.scales));
+  return hn::MulAdd(hn::ConvertTo(F(), whole), scales, sum);
+}
+
+/// sums[row][token] += the products of the chunks [first, end). A token's chunks are `x_stride`
+/// apart.
+template <int64_t kRows, int64_t kTokens, int kDigits>
+HWY_INLINE void MultiplyTile(const Nvfp4Matrix& weight, int64_t n, int64_t first, int64_t end,
+                             const ActivationChunk<kDigits>* x, int64_t x_stride, float* sums) {
+  VF totals[kRows * kTokens];
+  for (int64_t i = 0; i < kRows * kTokens; ++i) totals[i] = hn::Load(F(), sums + i * kLanes);
+  for (int64_t chunk = first; chunk < end; ++chunk) {
+    for (int64_t r = 0; r < kRows; ++r) {
+      const WeightChunk decoded = LoadWeights(weight, n + r, chunk);
+      if constexpr (kTokens == 1) {
+        hwy::Prefetch(weight.codes + (n + r) * weight.cols / 2 + chunk * kChunk / 2 + kAhead);
+      }
+      for (int64_t t = 0; t < kTokens; ++t) {
+        VF& total = totals[r * kTokens + t];
+        total = AddProducts(decoded, x[t * x_stride + chunk], total);
+      }
+    }
+  }
+  for (int64_t i = 0; i < kRows * kTokens; ++i) hn::Store(totals[i], F(), sums + i * kLanes);
+}
+
+/// out[t][n] = factor x the sum over the lanes, for rows [begin, end), at most kProductRows.
+template <int64_t kTokens, int kDigits>
+void MultiplyTokens(const Nvfp4Matrix& weight, int64_t begin, int64_t end,
+                    const ActivationChunk<kDigits>* x, float factor, Matrix out) {
+  constexpr auto kPanel = kPanelBytes / static_cast<int64_t>(sizeof(ActivationChunk<kDigits>));
+  const int64_t chunks = ChunksOf(weight.cols);
+  alignas(64) float sums[kProductRows][kTokens * kLanes] = {};
+  if constexpr (kTokens == 1) {
+    int64_t n = begin;
+    for (; n + 2 <= end; n += 2) {
+      MultiplyTile<2, 1>(weight, n, 0, chunks, x, chunks, sums[n - begin]);
+    }
+    for (; n < end; ++n) MultiplyTile<1, 1>(weight, n, 0, chunks, x, chunks, sums[n - begin]);
+  } else {
+    for (int64_t first = 0; first < chunks; first += kPanel) {
+      for (int64_t n = begin; n < end; ++n) {
+        MultiplyTile<1, kTokens>(weight, n, first, std::min(chunks, first + kPanel), x, chunks,
+                                 sums[n - begin]);
+      }
+    }
+  }
+  for (int64_t n = begin; n < end; ++n) {
+    for (int64_t t = 0; t < kTokens; ++t) {
+      const VF lanes = hn::Load(F(), sums[n - begin] + t * kLanes);
+      out.row(t)[n] = hn::GetLane(hn::SumOfLanes(F(), lanes)) * factor;
+    }
+  }
+}
+
+/// Rows [begin, end), at most kProductRows, for all tokens of `out`. x: [tokens, ChunksOf(cols)].
+template <int kDigits>
+void MultiplyRows(const Nvfp4Matrix& weight, int64_t begin, int64_t end,
+                  const ActivationChunk<kDigits>* x, float factor, Matrix out) {
+  for (int64_t t = 0; t < out.rows; t += kProductTokens) {
+    const int64_t tokens = std::min(kProductTokens, out.rows - t);
+    const ActivationChunk<kDigits>* rows = x + t * ChunksOf(weight.cols);
+    const Matrix part = out.Rows(t, tokens);
+    switch (tokens) {
+      case 1:
+        MultiplyTokens<1>(weight, begin, end, rows, factor, part);
+        break;
+      case 2:
+        MultiplyTokens<2>(weight, begin, end, rows, factor, part);
+        break;
+      case 3:
+        MultiplyTokens<3>(weight, begin, end, rows, factor, part);
+        break;
+      default:
+        MultiplyTokens<kProductTokens>(weight, begin, end, rows, factor, part);
+        break;
+    }
+  }
+}
+
+}  // namespace facet::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
