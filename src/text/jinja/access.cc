@@ -17,12 +17,6 @@ Result<Value> MakeMissing(Runtime& runtime, const Value& value, const Value& key
       fmt::format("'{} object' has no attribute {}", TypeName(value), text.bytes().substr(0, 80)));
 }
 
-tl::unexpected<Error> UndefinedUsed(const Value& value) {
-  const auto* undefined = std::get_if<Undefined>(&value.data);
-  return Fail(ErrorCode::kInvalidData, "{}",
-              undefined->message != nullptr ? *undefined->message : "a value is undefined");
-}
-
 /// The place of a Python index among `count` items; nothing if it is outside.
 std::optional<size_t> Place(int64_t index, size_t count) {
   const auto size = static_cast<int64_t>(count);
@@ -111,6 +105,12 @@ std::vector<size_t> Indices(const Range& range) {
 
 }  // namespace
 
+tl::unexpected<Error> UndefinedUsed(const Value& value) {
+  const auto* undefined = std::get_if<Undefined>(&value.data);
+  return Fail(ErrorCode::kInvalidData, "{}",
+              undefined->message != nullptr ? *undefined->message : "a value is undefined");
+}
+
 Result<Value> Part(Runtime& runtime, const Text& text, size_t begin, size_t end) {
   TextBuilder builder;
   builder.Append(text, begin, end);
@@ -181,9 +181,11 @@ Result<Value> Attribute(Runtime& runtime, const Value& value, std::string_view n
 }
 
 Result<Value> Slice(Runtime& runtime, const Value& value, const SliceBounds& bounds) {
-  FACET_TRY(const int64_t length, Length(value));
   if (value.is_undefined()) return UndefinedUsed(value);
-  if (value.dict() != nullptr) return Fail(ErrorCode::kInvalidData, "a dict has no slices");
+  if (value.text() == nullptr && value.list() == nullptr) {
+    return Fail(ErrorCode::kInvalidData, "'{}' object has no slices", TypeName(value));
+  }
+  FACET_TRY(const int64_t length, Length(value));
   FACET_TRY(const Range range, Resolve(bounds, static_cast<size_t>(length)));
   FACET_RETURN_IF_ERROR(runtime.Spend(1 + length / 8));
   if (const List* list = value.list()) {

@@ -13,6 +13,9 @@ namespace facet::jinja {
 /// What `for x in value` gives: items, keys, characters; nothing for undefined.
 Result<std::vector<Value>> Iterate(Runtime& runtime, const Value& value);
 
+/// The error of using `value` where it must not be undefined.
+tl::unexpected<Error> UndefinedUsed(const Value& value);
+
 /// Number of items or characters; kInvalidData for kinds without one.
 Result<int64_t> Length(const Value& value);
 

@@ -237,8 +237,14 @@ Result<Value> MapToAttribute(Runtime& runtime, std::vector<Value> items,
   return runtime.MakeList(std::move(items));
 }
 
+/// The items of `input`; none for whatever is false, even where that has no items at all.
+Result<std::vector<Value>> ItemsIfTrue(Runtime& runtime, const Value& input) {
+  if (!IsTrue(input)) return std::vector<Value>{};
+  return Iterate(runtime, input);
+}
+
 Result<Value> Map(Runtime& runtime, const Value& input, const Arguments& arguments) {
-  FACET_TRY(auto items, Iterate(runtime, input));
+  FACET_TRY(auto items, ItemsIfTrue(runtime, input));
   const bool by_attribute = std::ranges::any_of(
       arguments.named, [](const auto& named) { return named.first == "attribute"; });
   if (arguments.positional.empty() && by_attribute) {
@@ -276,7 +282,7 @@ Result<Value> Choose(Runtime& runtime, const Value& input, const Arguments& argu
     }
     rest = Rest(arguments, kOffset + 1);
   }
-  FACET_TRY(const auto items, Iterate(runtime, input));
+  FACET_TRY(const auto items, ItemsIfTrue(runtime, input));
   std::vector<Value> chosen;
   for (const Value& item : items) {
     FACET_RETURN_IF_ERROR(runtime.Spend(1));

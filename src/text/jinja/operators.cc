@@ -271,7 +271,10 @@ Result<bool> Contains(Runtime& runtime, const Value& container, const Value& ite
     return needle.empty() || ::memmem(text->bytes().data(), text->bytes().size(), needle.data(),
                                       needle.size()) != nullptr;
   }
-  if (const Dict* dict = container.dict()) return dict->Find(item) != nullptr;
+  if (const Dict* dict = container.dict()) {
+    if (item.list() == nullptr && item.dict() == nullptr) return dict->Find(item) != nullptr;
+    return Fail(ErrorCode::kInvalidData, "a {} cannot be a key", TypeName(item));
+  }
   if (const List* list = container.list()) {
     for (const Value& candidate : list->items) {
       FACET_TRY(const bool equal, AreEqual(runtime, candidate, item));

@@ -33,9 +33,11 @@ class Formatter {
       if (at_ < bytes_.size()) FACET_RETURN_IF_ERROR(Convert());
     }
     const List* list = arguments_.list();
-    const bool all_used = list != nullptr && list->is_tuple
-                              ? next_ == list->items.size()
-                              : next_ == 1 || used_names_ || arguments_.dict() != nullptr;
+    // Python asks whether the one argument could be a mapping, and takes lists for one, too.
+    const bool may_be_mapping =
+        arguments_.dict() != nullptr || arguments_.is_undefined() || list != nullptr;
+    const bool is_tuple = list != nullptr && list->is_tuple;
+    const bool all_used = is_tuple ? next_ == list->items.size() : next_ == 1 || may_be_mapping;
     if (!all_used) return Fail(ErrorCode::kInvalidData, "not all arguments converted");
     return runtime_.Make(std::move(out_));
   }
@@ -90,7 +92,6 @@ class Formatter {
     const Value* value = dict->Find(bytes_.substr(at_ + 1, close - at_ - 1));
     if (value == nullptr) return Fail(ErrorCode::kInvalidData, "a format names an unknown key");
     at_ = close + 1;
-    used_names_ = true;
     return *value;
   }
 
@@ -204,7 +205,6 @@ class Formatter {
   TextBuilder out_;
   size_t at_ = 0;
   size_t next_ = 0;
-  bool used_names_ = false;
 };
 
 Result<Value> FieldValue(std::string_view field, const Arguments& arguments, size_t& next) {

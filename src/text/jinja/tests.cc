@@ -5,6 +5,7 @@
 
 #include "text/jinja/filters.h"
 #include "text/jinja/operators.h"
+#include "text/jinja/printing.h"
 #include "text/unicode.h"
 
 namespace facet::jinja {
@@ -40,7 +41,8 @@ bool IsFloat(const Value& value) { return value.is_float(); }
 bool IsNumber(const Value& value) { return AsNumber(value).has_value(); }
 bool IsString(const Value& value) { return value.text() != nullptr; }
 bool IsMapping(const Value& value) { return value.dict() != nullptr; }
-bool IsCallable(const Value& value) { return value.function() != nullptr; }
+/// Calling an undefined value is an error of its own, which makes it callable for the reference.
+bool IsCallable(const Value& value) { return value.function() != nullptr || value.is_undefined(); }
 
 /// What has a length and subscripts, dicts included, as in the reference. Undefined has both there,
 /// too, since asking it for its length gives 0.
@@ -91,8 +93,8 @@ Result<bool> IsSameAs(Runtime& runtime, const Value& input, const Arguments& arg
 
 template <bool kUpper>
 Result<bool> HasCase(Runtime& runtime, const Value& input, const Arguments&) {
-  if (input.text() == nullptr) return false;
-  const std::string_view bytes = input.text()->bytes();
+  FACET_TRY(const Value text, ToText(runtime, input));
+  const std::string_view bytes = text.text()->bytes();
   FACET_RETURN_IF_ERROR(runtime.SpendBytes(bytes.size()));
   const std::string lower = ToLower(bytes);
   const std::string upper = ToUpper(bytes);

@@ -103,13 +103,6 @@ Result<Value> Format(Runtime& runtime, const Value& input, const Arguments& argu
   return PercentFormat(runtime, *text.text(), named);
 }
 
-Result<Value> WordCount(Runtime& runtime, const Value& input, const Arguments& arguments) {
-  FACET_TRY(const auto bound, Bind(arguments, "wordcount", {}));
-  FACET_TRY(const Value text, ToText(runtime, input));
-  FACET_TRY(const Value words, SplitText(runtime, *text.text(), nullptr, -1, false));
-  return Value{static_cast<int64_t>(words.list()->items.size())};
-}
-
 /// Digits with single underscores between them, as Python's int() and float() allow; without them.
 std::optional<std::string> WithoutUnderscores(std::string_view text) {
   std::string digits;
@@ -185,6 +178,7 @@ Result<Value> Int(Runtime&, const Value& input, const Arguments& arguments) {
   if (base != 2 && base != 8 && base != 10 && base != 16) {
     return Fail(ErrorCode::kUnsupported, "int: base {} is not supported", base);
   }
+  if (input.is_undefined()) return UndefinedUsed(input);
   if (const auto integer = AsInt(input)) return Value{*integer};
   if (input.is_float()) return Truncated(*AsNumber(input), otherwise);
   if (input.text() == nullptr) return otherwise;
@@ -198,6 +192,7 @@ Result<Value> Int(Runtime&, const Value& input, const Arguments& arguments) {
 Result<Value> Float(Runtime&, const Value& input, const Arguments& arguments) {
   FACET_TRY(const auto bound, Bind(arguments, "float", {"default"}));
   const Value otherwise = bound[0].value_or(Value{0.0});
+  if (input.is_undefined()) return UndefinedUsed(input);
   if (const auto number = AsNumber(input)) return Value{*number};
   if (input.text() == nullptr) return otherwise;
   const auto number = ParseFloat(input.text()->bytes());
@@ -302,7 +297,6 @@ constexpr std::array kFilters = {
     NamedFilter{"tojson", ToJson},
     NamedFilter{"trim", Trim},
     NamedFilter{"upper", ToCase<Case::kUpper>},
-    NamedFilter{"wordcount", WordCount},
 };
 
 }  // namespace
