@@ -75,7 +75,6 @@ Result<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) {
 std::vector<std::string> Session::warnings() const {
   std::vector<std::string> warnings(checkpoint_.warnings().begin(), checkpoint_.warnings().end());
   warnings.insert(warnings.end(), config().warnings.begin(), config().warnings.end());
-  if (const auto& warning = prompts_.chat_template().warning()) warnings.push_back(*warning);
   return warnings;
 }
 

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/result.h"
 #include "media/audio_processor.h"
 #include "media/image_processor.h"
 
@@ -77,5 +78,9 @@ struct Conversation {
   /// add_generation_prompt is then without effect.
   bool continue_last_message = false;
 };
+
+/// kUsage if the last message is to be continued and cannot be: it is not an assistant's, or it
+/// calls tools.
+Result<void> CheckContinuation(const Conversation& conversation);
 
 }  // namespace facet

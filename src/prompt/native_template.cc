@@ -43,13 +43,6 @@ std::string WithoutThinking(std::string_view text) {
   }
 }
 
-std::optional<PlaceholderKind> KindOf(const Part& part) {
-  if (std::holds_alternative<ImagePart>(part)) return PlaceholderKind::kImage;
-  if (std::holds_alternative<AudioPart>(part)) return PlaceholderKind::kAudio;
-  if (std::holds_alternative<VideoPart>(part)) return PlaceholderKind::kVideo;
-  return std::nullopt;
-}
-
 std::string_view TextOf(const Part& part) {
   const auto* text = std::get_if<TextPart>(&part);
   return text == nullptr ? std::string_view() : text->text;
@@ -61,7 +54,7 @@ class Renderer {
       : conversation_(conversation), messages_(conversation.messages) {}
 
   Result<RenderedPrompt> Render() && {
-    FACET_RETURN_IF_ERROR(CheckContinuation());
+    FACET_RETURN_IF_ERROR(CheckContinuation(conversation_));
     out_.Trusted("<bos>");
     FACET_TRY(const size_t first, WriteSystemTurn());
     for (size_t i = first; i < messages_.size(); ++i) {
@@ -80,17 +73,6 @@ class Renderer {
   }
 
  private:
-  Result<void> CheckContinuation() const {
-    if (!conversation_.continue_last_message) return {};
-    if (messages_.empty() || ShownRole(messages_.back()) != "model") {
-      return Fail(ErrorCode::kUsage, "only an assistant's message can be continued");
-    }
-    if (!messages_.back().tool_calls.empty() || !messages_.back().tool_responses.empty()) {
-      return Fail(ErrorCode::kUsage, "a message that calls tools cannot be continued");
-    }
-    return {};
-  }
-
   /// Returns the index of the first message that is still to be written.
   Result<size_t> WriteSystemTurn() {
     const bool has_system = !messages_.empty() && IsSystem(messages_[0]);

@@ -14,6 +14,13 @@ std::string_view PlaceholderText(PlaceholderKind kind) {
   return {};
 }
 
+std::optional<PlaceholderKind> KindOf(const Part& part) {
+  if (std::holds_alternative<ImagePart>(part)) return PlaceholderKind::kImage;
+  if (std::holds_alternative<AudioPart>(part)) return PlaceholderKind::kAudio;
+  if (std::holds_alternative<VideoPart>(part)) return PlaceholderKind::kVideo;
+  return std::nullopt;
+}
+
 void PromptWriter::Untrusted(std::string_view text) {
   if (text.empty()) return;
   const size_t begin = prompt_.text.size();

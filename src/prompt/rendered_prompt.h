@@ -1,10 +1,12 @@
 // RenderedPrompt: the text of a prompt, and which bytes of it came from users.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "prompt/conversation.h"
 #include "text/tokenizer.h"
 
 namespace facet {
@@ -14,6 +16,9 @@ enum class PlaceholderKind { kImage, kAudio, kVideo };
 /// The placeholder that stands for `kind` in a rendered prompt: "<|image|>", "<|audio|>",
 /// "<|video|>".
 std::string_view PlaceholderText(PlaceholderKind kind);
+
+/// What stands for `part` in a prompt; nothing for text.
+std::optional<PlaceholderKind> KindOf(const Part& part);
 
 /// A placeholder that the template wrote for real media.
 struct MediaPlaceholder {
