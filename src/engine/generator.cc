@@ -15,6 +15,10 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+/// Room in a cache at least, so that a conversation's first turns do not outgrow it. Pages that no
+/// token reaches cost no memory.
+constexpr int64_t kLeastContext = 4096;
+
 bool SameMedia(const MediaSpan& a, const MediaSpan& b) {
   if (a.first_token != b.first_token || a.count != b.count) return false;
   if (a.media.index() != b.media.index()) return false;
@@ -97,12 +101,12 @@ void Generator::Reserve(const Prompt& prompt, int64_t max_tokens) {
     return;
   }
   // A conversation asks for a little more every turn, and each growth computes it anew: double.
-  const int64_t before = cache_ ? cache_->options().max_context : 0;
+  const int64_t roomy = cache_ ? 2 * cache_->options().max_context : kLeastContext;
   cache_.reset();
   workspace_.reset();
   cache_.emplace(model_->config(),
                  KvCacheOptions{.slots = 1,
-                                .max_context = std::min(context_, std::max(context, 2 * before)),
+                                .max_context = std::min(context_, std::max(context, roomy)),
                                 .max_chunk = chunk},
                  model_->backend());
   workspace_.emplace(model_->config(), chunk, model_->backend());

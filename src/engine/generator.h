@@ -60,7 +60,7 @@ struct GeneratorOptions {
   ActivationMode activations = ActivationMode::kBf16;
   /// The most tokens of prompt and answer together; at most the model's max_positions. Absent:
   /// that.
-  std::optional<int64_t> context;
+  std::optional<int64_t> context = {};
   int64_t chunk = 512;  ///< prefill tokens in one step, more where one medium has more
 };
 

@@ -17,7 +17,7 @@ struct ScoringProtocol {
   /// scored alone. Less: windows overlap, and each scores only what the ones before did not.
   int64_t stride = 0;
   /// In front of every window's text, never scored: BOS, the opening of a turn.
-  std::vector<int32_t> prefix;
+  std::vector<int32_t> prefix = {};
 
   int64_t window_text() const { return context - static_cast<int64_t>(prefix.size()); }
 };
