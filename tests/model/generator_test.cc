@@ -172,8 +172,8 @@ TEST_F(GeneratorTest, AConversationIsNotComputedAnew) {
   conversation.messages.push_back({.role = "user", .content = std::string("What is 7 plus 5?")});
   const Prompt second = Value(session_->prompts().Build(conversation));
   const Generation next = Generate(generator, second, Greedy(*session_, 32));
-  // The two prompts part behind "<|turn>model\n": the first goes on with an empty thought.
-  EXPECT_EQ(next.reused_tokens, static_cast<int64_t>(first.tokens.size()) - 4);
+  // They part behind "<|turn>model\n": the first goes on with an empty thought of five tokens.
+  EXPECT_EQ(next.reused_tokens, static_cast<int64_t>(first.tokens.size()) - 5);
   EXPECT_EQ(IdsOf(next), Fresh(second, 32));
   EXPECT_EQ(answer.reused_tokens, 0);
 }
