@@ -6,32 +6,51 @@
 
 namespace facet {
 
-MergeTable::MergeTable(std::span<const Rule> rules) {
-  if (rules.empty()) return;
-  slots_.resize(std::bit_ceil(rules.size() * 2));
+namespace {
+
+/// A half-full table of well-spread hashes needs some tens. A file whose merges need more was made
+/// to make us slow.
+constexpr size_t kMaxProbes = 1024;
+
+}  // namespace
+
+Result<MergeTable> MergeTable::Build(std::span<const Rule> rules) {
+  MergeTable table;
+  if (rules.empty()) return table;
+  table.slots_.resize(std::bit_ceil(rules.size() * 2));
   int32_t rank = 0;
   for (const Rule& rule : rules) {
-    slots_[SlotIndex(rule.left, rule.right)] = {rule.left, rule.right, rank++, rule.result};
+    const Slot* slot = table.FindSlot(rule.left, rule.right, kMaxProbes);
+    if (slot == nullptr) return Fail(ErrorCode::kResource, "the merges collide with each other");
+    const auto place = static_cast<size_t>(slot - table.slots_.data());
+    const size_t probes = (place - HashOf(rule.left, rule.right)) & (table.slots_.size() - 1);
+    table.longest_probe_ = std::max(table.longest_probe_, probes);
+    table.slots_[place] = {rule.left, rule.right, rank++, rule.result};
   }
+  return table;
 }
 
-size_t MergeTable::SlotIndex(int32_t left, int32_t right) const {
+size_t MergeTable::HashOf(int32_t left, int32_t right) {
   const uint64_t key = (uint64_t{static_cast<uint32_t>(left)} << 32) | static_cast<uint32_t>(right);
   // Multiplicative hashing (Knuth, volume 3, section 6.4): 2^64 divided by the golden ratio.
-  uint64_t hash = key * 0x9E3779B97F4A7C15U;
-  hash ^= hash >> 32;
+  const uint64_t hash = key * 0x9E3779B97F4A7C15U;
+  return hash ^ (hash >> 32);
+}
+
+const MergeTable::Slot* MergeTable::FindSlot(int32_t left, int32_t right, size_t limit) const {
   const size_t mask = slots_.size() - 1;
-  size_t index = hash & mask;
-  while (slots_[index].left != -1 && (slots_[index].left != left || slots_[index].right != right)) {
-    index = (index + 1) & mask;
+  const size_t hash = HashOf(left, right);
+  for (size_t probe = 0; probe <= limit; ++probe) {
+    const Slot& slot = slots_[(hash + probe) & mask];
+    if (slot.left == -1 || (slot.left == left && slot.right == right)) return &slot;
   }
-  return index;
+  return nullptr;
 }
 
 const MergeTable::Slot* MergeTable::Find(int32_t left, int32_t right) const {
   if (slots_.empty()) return nullptr;
-  const Slot& slot = slots_[SlotIndex(left, right)];
-  return slot.left == -1 ? nullptr : &slot;
+  const Slot* slot = FindSlot(left, right, longest_probe_);
+  return slot == nullptr || slot->left == -1 ? nullptr : slot;
 }
 
 /// One text being merged: a linked list of symbols, and a heap of the merges that are possible now.

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "base/result.h"
+
 namespace facet {
 
 /// Immutable after construction.
@@ -20,8 +22,8 @@ class MergeTable {
   MergeTable() = default;
 
   /// `rules` in order of rank: an earlier rule is applied first. Where a pair occurs twice, the
-  /// later rule counts.
-  explicit MergeTable(std::span<const Rule> rules);
+  /// later rule counts. kResource for rules that were made to collide in the table.
+  static Result<MergeTable> Build(std::span<const Rule> rules);
 
   /// Applies the rules to `symbols` until none fits, always the one of lowest rank, the leftmost
   /// place on ties, and appends what remains to `out`. O(n log n) time, O(n) memory.
@@ -36,13 +38,17 @@ class MergeTable {
   };
   class Word;
 
-  size_t SlotIndex(int32_t left, int32_t right) const;
+  static size_t HashOf(int32_t left, int32_t right);
+  /// The slot of a pair: where it is, or the empty one where it belongs. Null beyond `limit`
+  /// probes.
+  const Slot* FindSlot(int32_t left, int32_t right, size_t limit) const;
   /// The rule for a pair, or null.
   const Slot* Find(int32_t left, int32_t right) const;
 
   // Open addressing, a power of two in size and at most half full: the lookup is the inner loop of
   // Apply, and a real file has half a million rules.
   std::vector<Slot> slots_;
+  size_t longest_probe_ = 0;
 };
 
 }  // namespace facet

@@ -21,12 +21,15 @@ constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581
 using Pair = std::pair<std::string, std::string>;
 
 /// The ids of one merge. Nothing for a merge that builds or uses a special token: those are found
-/// in text as a whole, and must not appear from their parts.
-Result<std::optional<MergeTable::Rule>> ResolveMerge(const Vocabulary& vocabulary,
-                                                     const Pair& pair) {
+/// in text as a whole, and must not appear from their parts. `joined` is room for the piece that it
+/// builds.
+Result<std::optional<MergeTable::Rule>> ResolveMerge(const Vocabulary& vocabulary, const Pair& pair,
+                                                     std::string& joined) {
+  joined = pair.first;
+  joined += pair.second;
   const auto left = vocabulary.Find(pair.first);
   const auto right = vocabulary.Find(pair.second);
-  const auto result = vocabulary.Find(pair.first + pair.second);
+  const auto result = vocabulary.Find(joined);
   if (!left || !right || !result) {
     return Fail(ErrorCode::kInvalidData, "merge \"{}\" + \"{}\": not all in the vocabulary",
                 pair.first, pair.second);
@@ -44,11 +47,12 @@ Result<std::optional<MergeTable::Rule>> ResolveMerge(const Vocabulary& vocabular
 Result<MergeTable> BuildMerges(const Vocabulary& vocabulary, const std::vector<Pair>& pairs) {
   std::vector<MergeTable::Rule> rules;
   rules.reserve(pairs.size());
+  std::string joined;
   for (const Pair& pair : pairs) {
-    FACET_TRY(const auto rule, ResolveMerge(vocabulary, pair));
+    FACET_TRY(const auto rule, ResolveMerge(vocabulary, pair, joined));
     if (rule) rules.push_back(*rule);
   }
-  return MergeTable(rules);
+  return MergeTable::Build(rules);
 }
 
 /// Walks over a text and says how far a special token may reach from each place: not into or across

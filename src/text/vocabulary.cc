@@ -1,6 +1,22 @@
 #include "text/vocabulary.h"
 
+#include <algorithm>
+#include <bit>
+#include <functional>
+
 namespace facet {
+namespace {
+
+/// A half-full table of well-spread hashes needs some tens. A file whose pieces need more was made
+/// to make us slow.
+constexpr size_t kMaxProbes = 1024;
+
+uint32_t HashOf(std::string_view piece) {
+  const size_t hash = std::hash<std::string_view>()(piece);
+  return static_cast<uint32_t>(hash ^ (hash >> 32));
+}
+
+}  // namespace
 
 Result<Vocabulary> Vocabulary::Build(const std::vector<Entry>& entries) {
   Vocabulary vocabulary;
@@ -9,7 +25,7 @@ Result<Vocabulary> Vocabulary::Build(const std::vector<Entry>& entries) {
   if (bytes > UINT32_MAX) return Fail(ErrorCode::kResource, "vocabulary of {} bytes", bytes);
   // The index looks into bytes_, which therefore must never grow beyond this.
   vocabulary.bytes_.reserve(bytes);
-  vocabulary.ids_.reserve(entries.size());
+  vocabulary.index_.resize(std::bit_ceil(std::max<size_t>(entries.size() * 2, 2)));
   for (const Entry& entry : entries) FACET_RETURN_IF_ERROR(vocabulary.Add(entry));
   FACET_RETURN_IF_ERROR(vocabulary.FindByteTokens());
   return vocabulary;
@@ -36,7 +52,29 @@ Result<void> Vocabulary::Add(const Entry& entry) {
   place.used = true;
   place.special = entry.special;
   bytes_.insert(bytes_.end(), entry.piece.begin(), entry.piece.end());
-  ids_.insert_or_assign(Piece(id), id);
+  return AddToIndex(Piece(id), id);
+}
+
+const Vocabulary::IndexSlot* Vocabulary::FindSlot(std::string_view piece, uint32_t hash,
+                                                  size_t limit) const {
+  const size_t mask = index_.size() - 1;
+  for (size_t probe = 0; probe <= limit; ++probe) {
+    const IndexSlot& slot = index_[(hash + probe) & mask];
+    if (slot.id < 0 || (slot.hash == hash && Piece(slot.id) == piece)) return &slot;
+  }
+  return nullptr;
+}
+
+Result<void> Vocabulary::AddToIndex(std::string_view piece, int32_t id) {
+  const uint32_t hash = HashOf(piece);
+  const IndexSlot* slot = FindSlot(piece, hash, kMaxProbes);
+  if (slot == nullptr) {
+    return Fail(ErrorCode::kResource, "the pieces of the vocabulary collide with each other");
+  }
+  const auto place = static_cast<size_t>(slot - index_.data());
+  const size_t probes = (place - hash) & (index_.size() - 1);
+  longest_probe_ = std::max(longest_probe_, probes);
+  index_[place] = {hash, id};
   return {};
 }
 
@@ -61,9 +99,9 @@ std::string_view Vocabulary::Piece(int32_t id) const {
 }
 
 std::optional<int32_t> Vocabulary::Find(std::string_view piece) const {
-  const auto found = ids_.find(piece);
-  if (found == ids_.end()) return std::nullopt;
-  return found->second;
+  const IndexSlot* slot = FindSlot(piece, HashOf(piece), longest_probe_);
+  if (slot == nullptr || slot->id < 0) return std::nullopt;
+  return slot->id;
 }
 
 std::optional<uint8_t> Vocabulary::ByteOf(int32_t id) const {

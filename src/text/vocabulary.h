@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -33,9 +32,10 @@ class Vocabulary {
   Vocabulary(Vocabulary&&) = default;
   Vocabulary& operator=(Vocabulary&&) = default;
 
-  /// kInvalidData if an id is out of range, two pieces share an id, a byte token ("<0x41>") is
-  /// missing or special. Where a piece occurs twice, its later id is the one that Find() gives, as
-  /// the readers of Gemma's files do. A special entry for a known piece and id marks it as special.
+  /// kResource for pieces that were made to collide in the index. kInvalidData if an id is out of
+  /// range, two pieces share an id, a byte token ("<0x41>") is missing or special. Where a piece
+  /// occurs twice, its later id is the one that Find() gives, as the readers of Gemma's files do. A
+  /// special entry for a known piece and id marks it as special.
   static Result<Vocabulary> Build(const std::vector<Entry>& entries);
 
   /// One more than the largest id.
@@ -61,15 +61,28 @@ class Vocabulary {
     bool byte = false;
   };
 
+  struct IndexSlot {
+    uint32_t hash = 0;
+    int32_t id = -1;  // -1: an empty slot
+  };
+
   Vocabulary() = default;
   const Place& Slot(int32_t id) const { return slots_[static_cast<size_t>(id)]; }
   Result<void> Add(const Entry& entry);
   Result<void> FindByteTokens();
+  /// The slot of a piece: where it is, or the empty one where it belongs. Null beyond `limit`
+  /// probes.
+  const IndexSlot* FindSlot(std::string_view piece, uint32_t hash, size_t limit) const;
+  Result<void> AddToIndex(std::string_view piece, int32_t id);
 
   std::vector<char>
       bytes_;  // all pieces, one after another; a vector, so that moving keeps the views
   std::vector<Place> slots_;
-  std::unordered_map<std::string_view, int32_t> ids_;
+  // Piece to id: open addressing, a power of two in size and at most half full. Reading a tokenizer
+  // asks it a million and a half times, which with a node-based map takes longer than parsing the
+  // file.
+  std::vector<IndexSlot> index_;
+  size_t longest_probe_ = 0;
   std::array<int32_t, 256> byte_tokens_{};
 };
 

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/result_matchers.h"
+
 namespace facet {
 namespace {
 
@@ -12,7 +14,7 @@ using Rule = MergeTable::Rule;
 
 std::vector<int32_t> Merged(const std::vector<Rule>& rules, const std::vector<int32_t>& symbols) {
   std::vector<int32_t> out;
-  MergeTable(rules).Apply(symbols, out);
+  testing::Value(MergeTable::Build(rules)).Apply(symbols, out);
   return out;
 }
 
@@ -47,6 +49,24 @@ TEST(MergeTableTest, LowestRankFirstThenLeftmost) {
 
 TEST(MergeTableTest, ALaterRuleForTheSamePairCounts) {
   EXPECT_EQ(Merged({{1, 2, 8}, {1, 2, 9}}, {1, 2}), std::vector<int32_t>{9});
+}
+
+/// Pairs that fall on one slot of a table for 2,048 rules: what a file made to be slow would hold.
+TEST(MergeTableTest, RulesMadeToCollideAreRefused) {
+  std::vector<Rule> rules;
+  for (int32_t left = 0; left < 20'000 && rules.size() < 2048; ++left) {
+    for (int32_t right = 0; right < 1000 && rules.size() < 2048; ++right) {
+      const uint64_t key =
+          (uint64_t{static_cast<uint32_t>(left)} << 32) | static_cast<uint32_t>(right);
+      const uint64_t hash = key * 0x9E3779B97F4A7C15U;
+      if (((hash ^ (hash >> 32)) & 4095U) == 0) rules.push_back({left, right, 1});
+    }
+  }
+  ASSERT_EQ(rules.size(), 2048u);
+  EXPECT_EQ(testing::ErrorOf(MergeTable::Build(rules)).code, ErrorCode::kResource);
+  rules.resize(1000);
+  rules.push_back({1'000'000, 1, 7});
+  EXPECT_EQ(Merged(rules, {1'000'000, 1}), std::vector<int32_t>{7});
 }
 
 TEST(MergeTableTest, EqualsTheDefinitionOnRandomRules) {
