@@ -234,7 +234,7 @@ TEST_F(ScriptTest, CaseC21CharactersAreNeverCut) {
   const auto whole = AskJson(model, "\n", {"--raw", "--logprobs", "3"});
   EXPECT_EQ(whole["text"], "\xF0\x9F\x98\x8A world");
   std::vector<int> bytes;
-  for (int i = 0; i < 4; ++i) {
+  for (size_t i = 0; i < 4; ++i) {
     ASSERT_EQ(whole["logprobs"][i]["bytes"].size(), 1u);
     bytes.push_back(whole["logprobs"][i]["bytes"][0]);
   }
