@@ -10,6 +10,7 @@
 
 #include <unistd.h>
 
+#include "cli/json_text.h"
 #include "cli/streams.h"
 #include "text/stream_decoder.h"
 
@@ -32,7 +33,7 @@ class SideView {
   }
   void Call(const ToolCall& call) {
     EndThinking();
-    fmt::print(stderr, "[tool call] {} {}\n", call.name, call.arguments.dump());
+    fmt::print(stderr, "[tool call] {} {}\n", call.name, JsonLine(call.arguments));
   }
   void BrokenCall(const BrokenToolCall& call) {
     EndThinking();

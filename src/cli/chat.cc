@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/generation_flags.h"
 #include "cli/interrupt.h"
+#include "cli/json_text.h"
 #include "cli/line_reader.h"
 #include "cli/session_flags.h"
 #include "cli/streams.h"
@@ -122,7 +123,7 @@ class Chat {
     const ordered_json document = {{"model", session_.checkpoint().folder().string()},
                                    {"activations", NameOf(session_.activations())},
                                    {"messages", messages}};
-    return WriteFile(path, document.dump(2) + "\n");
+    return WriteFile(path, JsonText(document) + "\n");
   }
 
   /// A message of the user, and its answer. A message that fails leaves the conversation as it was.

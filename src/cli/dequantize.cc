@@ -4,19 +4,18 @@
 #include <memory>
 
 #include "cli/command.h"
-#include "cli/export_summary.h"
+#include "cli/compute_flags.h"
+#include "cli/export_command.h"
 #include "cli/interrupt.h"
+#include "cli/json_text.h"
 #include "quant/dequantizer.h"
 
 namespace facet::cli {
 namespace {
 
 struct Options {
-  std::string source;
-  std::string target;
-  int threads = 0;
-  int64_t max_shard_bytes = kDefaultMaxShardBytes;
-  bool json = false;
+  ExportFlags files;
+  ComputeFlags compute;
 };
 
 constexpr const char* kFooter =
@@ -33,20 +32,21 @@ constexpr const char* kFooter =
 
 Result<int> Run(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
-  FACET_TRY(const Checkpoint source, Checkpoint::Open(options.source));
-  ThreadPool threads(options.threads > 0 ? options.threads : ThreadPool::UsableProcessors());
+  FACET_TRY(const Checkpoint source, Checkpoint::Open(options.files.source));
+  ThreadPool threads(options.compute.PoolSize());
   const InterruptGuard interrupt;
   const RunControl control{.progress = TerminalProgress(),
                            .cancelled = [&] { return interrupt.interrupted().load(); }};
-  FACET_TRY(const ExportReport report, DequantizeCheckpoint(source, options.target, threads,
-                                                            options.max_shard_bytes, control));
+  FACET_TRY(const ExportReport report,
+            DequantizeCheckpoint(source, options.files.target, threads,
+                                 options.files.max_shard_bytes, control));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   PrintWarnings(report);
-  if (options.json) {
-    const auto json = SummaryJson(report, "dequantized", options.target, elapsed.count());
-    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  if (options.files.json) {
+    const auto json = SummaryJson(report, "dequantized", options.files.target, elapsed.count());
+    fmt::print("{}\n", JsonText(json));
   } else {
-    PrintSummary(report, "dequantized", options.target, elapsed.count());
+    PrintSummary(report, "dequantized", options.files.target, elapsed.count());
   }
   return kExitOk;
 }
@@ -57,17 +57,9 @@ void RegisterDequantize(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("dequantize", "make a plain BF16 checkpoint of an NVFP4 checkpoint");
-  command->add_option("source", options->source, "folder of the NVFP4 checkpoint")->required();
-  command->add_option("target", options->target, "new folder for the BF16 checkpoint")->required();
-  command->add_option("--threads", options->threads, "threads to use; 0: all")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command
-      ->add_option("--max-shard-size", options->max_shard_bytes,
-                   "bytes of weights in one file at most")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 50))
-      ->capture_default_str();
-  command->add_flag("--json", options->json, "print the result as JSON");
+  options->files.AddTo(*command, "folder of the NVFP4 checkpoint",
+                       "new folder for the BF16 checkpoint");
+  options->compute.AddThreadsTo(*command);
   command->footer(kFooter);
   command->callback([options, &action] { action = [options] { return Run(*options); }; });
 }

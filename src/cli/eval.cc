@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/eval_protocol.h"
+#include "cli/json_text.h"
 #include "cli/session_flags.h"
 #include "eval/logit_compare.h"
 #include "eval/perplexity.h"
@@ -81,12 +82,12 @@ Result<int> RunPerplexity(const Options& options) {
   FACET_TRY(const auto session, options.session.Open());
   FACET_TRY(const ScoredText text, PrepareText(*session, options.protocol));
   PrintWarnings(text);
-  ThreadPool threads(options.session.PoolSize());
+  ThreadPool threads(options.session.compute.PoolSize());
   FACET_TRY(const PerplexityReport report,
             MeasurePerplexity({&session->model(), session->activations()}, text.tokens,
                               text.protocol, threads, TerminalProgress()));
   if (options.json) {
-    fmt::print("{}\n", PerplexityJson(*session, text, report).dump(2));
+    fmt::print("{}\n", JsonText(PerplexityJson(*session, text, report)));
   } else {
     PrintPerplexity(*session, text, report);
   }
@@ -144,13 +145,13 @@ Result<int> RunCompare(const Options& options) {
   FACET_TRY(const ScoredText text, PrepareText(*session, options.protocol));
   FACET_RETURN_IF_ERROR(CheckSameTokens(*reference, options.protocol, text));
   PrintWarnings(text);
-  ThreadPool threads(options.session.PoolSize());
+  ThreadPool threads(options.session.compute.PoolSize());
   FACET_TRY(const ComparisonReport report,
             CompareModels({&reference->model(), reference->activations()},
                           {&session->model(), session->activations()}, text.tokens, text.protocol,
                           threads, TerminalProgress()));
   if (options.json) {
-    fmt::print("{}\n", ComparisonJson(*session, *reference, text, report).dump(2));
+    fmt::print("{}\n", JsonText(ComparisonJson(*session, *reference, text, report)));
   } else {
     PrintComparison(*session, *reference, text, report);
   }

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/inspect_report.h"
+#include "cli/json_text.h"
 
 namespace facet::cli {
 namespace {
@@ -14,16 +15,11 @@ struct Options {
   bool json = false;
 };
 
-/// Keys and strings come from files: bytes that are not UTF-8 must not stop the report.
-void PrintJson(const nlohmann::ordered_json& json) {
-  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-}
-
 Result<int> InspectFile(const Options& options) {
   FACET_TRY(const MappedFile file, MappedFile::Open(options.path));
   FACET_TRY(const SafetensorsHeader header, SafetensorsHeader::Parse(file.bytes(), options.path));
   if (options.json) {
-    PrintJson(HeaderJson(options.path, header));
+    fmt::print("{}\n", JsonText(HeaderJson(options.path, header)));
   } else {
     fmt::print("{}", HeaderText(options.path, header));
   }
@@ -34,7 +30,7 @@ Result<int> InspectFolder(const Options& options) {
   FACET_TRY(const Checkpoint checkpoint, Checkpoint::Open(options.path));
   const Inspection inspection{checkpoint, Summarize(checkpoint), DetectDevice()};
   if (options.json) {
-    PrintJson(InspectionJson(inspection));
+    fmt::print("{}\n", JsonText(InspectionJson(inspection)));
   } else {
     fmt::print("{}", InspectionText(inspection));
   }

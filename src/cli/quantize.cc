@@ -6,8 +6,10 @@
 
 #include "base/file.h"
 #include "cli/command.h"
-#include "cli/export_summary.h"
+#include "cli/compute_flags.h"
+#include "cli/export_command.h"
 #include "cli/interrupt.h"
+#include "cli/json_text.h"
 #include "kernels/backend_factory.h"
 #include "quant/calibrate.h"
 #include "quant/quantizer.h"
@@ -22,18 +24,14 @@ namespace {
 constexpr size_t kMaxTextBytes = size_t{256} << 20;
 
 struct Options {
-  std::string source;
-  std::string target;
+  ExportFlags files;
+  ComputeFlags compute;
   std::string calibration;
   int64_t samples = 512;
   int64_t sequence_length = 1024;
   int64_t batch_size = 4;
   std::string profile = "mul_rcp";
   std::string compat = "0.45";
-  std::string backend = "cpu";
-  int threads = 0;
-  int64_t max_shard_bytes = kDefaultMaxShardBytes;
-  bool json = false;
 };
 
 constexpr const char* kFooter =
@@ -110,7 +108,7 @@ Nvfp4Profile ProfileOf(const Options& options) {
 
 void PrintJson(const Options& options, const CalibrationData& data, const ExportReport& report,
                double seconds) {
-  auto json = SummaryJson(report, "quantized", options.target, seconds);
+  auto json = SummaryJson(report, "quantized", options.files.target, seconds);
   json["exclude_modules"] = report.exclude;
   json["calibration"] = {{"text", options.calibration},
                          {"sequences", data.sequences.size()},
@@ -118,24 +116,25 @@ void PrintJson(const Options& options, const CalibrationData& data, const Export
                          {"sequence_length", data.sequence_length}};
   json["profile"] = options.profile;
   json["compat"] = options.compat;
-  json["backend"] = options.backend;
-  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  json["backend"] = options.compute.backend;
+  fmt::print("{}\n", JsonText(json));
 }
 
 void PrintText(const Options& options, const CalibrationData& data, const ExportReport& report,
                double seconds) {
-  PrintSummary(report, "quantized", options.target, seconds);
+  PrintSummary(report, "quantized", options.files.target, seconds);
   fmt::print("  {:<14}{} tokens in {} sequences of up to {}\n", "calibration", data.tokens,
              data.sequences.size(), data.sequence_length);
   fmt::print("  {:<14}profile {}, compat {}, backend {}\n", "arithmetic", options.profile,
-             options.compat, options.backend);
+             options.compat, options.compute.backend);
 }
 
 Result<int> Run(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
   FACET_RETURN_IF_ERROR(RequireCalibration(options));
-  FACET_TRY(const Checkpoint source, Checkpoint::Open(options.source));
-  FACET_TRY(const std::unique_ptr<Backend> backend, MakeBackend(options.backend, options.threads));
+  FACET_TRY(const Checkpoint source, Checkpoint::Open(options.files.source));
+  FACET_TRY(const std::unique_ptr<Backend> backend,
+            MakeBackend(options.compute.backend, options.compute.threads));
   FACET_TRY(const CalibrationData data, LoadCalibration(options, source));
   for (const std::string& note : data.notes) fmt::print(stderr, "facet: note: {}\n", note);
 
@@ -143,14 +142,14 @@ Result<int> Run(const Options& options) {
   const RunControl control{.progress = TerminalProgress(),
                            .cancelled = [&] { return interrupt.interrupted().load(); }};
   FACET_TRY(const ExportReport report,
-            QuantizeCheckpoint(source, options.target, data.sequences, *backend,
+            QuantizeCheckpoint(source, options.files.target, data.sequences, *backend,
                                {.profile = ProfileOf(options),
                                 .batch_size = options.batch_size,
-                                .max_shard_bytes = options.max_shard_bytes},
+                                .max_shard_bytes = options.files.max_shard_bytes},
                                control));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   PrintWarnings(report);
-  if (options.json) {
+  if (options.files.json) {
     PrintJson(options, data, report, elapsed.count());
   } else {
     PrintText(options, data, report, elapsed.count());
@@ -164,8 +163,8 @@ void RegisterQuantize(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("quantize", "make an NVFP4 checkpoint of a BF16 checkpoint");
-  command->add_option("source", options->source, "folder of the BF16 checkpoint")->required();
-  command->add_option("target", options->target, "new folder for the NVFP4 checkpoint")->required();
+  options->files.AddTo(*command, "folder of the BF16 checkpoint",
+                       "new folder for the NVFP4 checkpoint");
   command->add_option("--calibration", options->calibration,
                       "plain text that is run through the model to find activation ranges");
   command->add_option("--samples", options->samples, "most windows of text to run")
@@ -189,16 +188,7 @@ void RegisterQuantize(CLI::App& app, Action& action) {
                    "modelopt release whose bytes to write: 0.44, or 0.45 and later")
       ->check(CLI::IsMember({"0.44", "0.45"}))
       ->capture_default_str();
-  command->add_option("--backend", options->backend, "cpu or ref")->capture_default_str();
-  command->add_option("--threads", options->threads, "threads to use; 0: all")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command
-      ->add_option("--max-shard-size", options->max_shard_bytes,
-                   "bytes of weights in one file at most")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 50))
-      ->capture_default_str();
-  command->add_flag("--json", options->json, "print the result as JSON");
+  options->compute.AddTo(*command);
   command->footer(kFooter);
   command->callback([options, &action] { action = [options] { return Run(*options); }; });
 }

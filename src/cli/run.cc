@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/generation_flags.h"
 #include "cli/interrupt.h"
+#include "cli/json_text.h"
 #include "cli/session_flags.h"
 #include "cli/streams.h"
 #include "text/utf8.h"
@@ -100,7 +101,7 @@ Result<int> Run(const Options& options) {
             MakeAnswer(*session, generator, std::move(prompt), params,
                        {.raw = options.raw, .stream = !options.json}, interrupt.interrupted()));
   if (options.json) {
-    if (!WriteNow(ToJson(*session, answer, params).dump() + "\n")) {
+    if (!WriteNow(JsonLine(ToJson(*session, answer, params)) + "\n")) {
       return tl::unexpected<Error>(OutputError());
     }
   } else {

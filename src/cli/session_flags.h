@@ -8,14 +8,14 @@
 #include <CLI/CLI.hpp>
 
 #include "base/result.h"
+#include "cli/compute_flags.h"
 #include "engine/session.h"
 
 namespace facet::cli {
 
 struct SessionFlags {
   std::string folder;
-  std::string backend = "cpu";
-  int threads = 0;
+  ComputeFlags compute;
   std::string activations = "bf16";
   std::optional<int64_t> max_soft_tokens;
 
@@ -23,9 +23,6 @@ struct SessionFlags {
   void AddTo(CLI::App& command);
   /// --max-soft-tokens, for commands that take images.
   void AddImageBudgetTo(CLI::App& command);
-
-  /// --threads, with 0 resolved.
-  int PoolSize() const;
 
   /// Opens `from` (DIR unless another folder is named) and prints its warnings to stderr.
   Result<std::unique_ptr<Session>> Open() const { return Open(folder, activations); }

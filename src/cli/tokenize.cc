@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json_text.h"
 #include "cli/streams.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
@@ -93,13 +94,13 @@ void PrintJson(const Tokenizer& tokenizer, const std::vector<int32_t>& ids) {
   json pieces = json::array();
   for (const int32_t id : ids) pieces.push_back(tokenizer.Piece(id));
   const json document = {{"count", ids.size()}, {"ids", ids}, {"pieces", std::move(pieces)}};
-  fmt::print("{}\n", document.dump());
+  fmt::print("{}\n", JsonLine(document));
 }
 
 Result<int> Decode(const Options& options, const Tokenizer& tokenizer, const std::string& input) {
   FACET_TRY(const auto ids, ParseIds(input, tokenizer));
   const std::string text = tokenizer.Decode(ids);
-  fmt::print("{}\n", options.json ? json{{"text", text}}.dump() : text);
+  fmt::print("{}\n", options.json ? JsonLine({{"text", text}}) : text);
   return kExitOk;
 }
 

@@ -9,6 +9,7 @@
 #include "checkpoint/static_check.h"
 #include "checkpoint/summary.h"
 #include "cli/command.h"
+#include "cli/json_text.h"
 #include "cli/numbers.h"
 
 namespace facet::cli {
@@ -121,9 +122,7 @@ Result<int> Verify(const Options& options) {
     verdict.findings.Append(verdict.comparison->findings);
   }
   if (options.json) {
-    fmt::print(
-        "{}\n",
-        VerdictJson(checkpoint, verdict).dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", JsonText(VerdictJson(checkpoint, verdict)));
   } else {
     PrintVerdict(checkpoint, verdict);
   }

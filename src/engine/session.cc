@@ -72,12 +72,6 @@ Result<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) {
   return session;
 }
 
-std::vector<std::string> Session::warnings() const {
-  std::vector<std::string> warnings(checkpoint_.warnings().begin(), checkpoint_.warnings().end());
-  warnings.insert(warnings.end(), config().warnings.begin(), config().warnings.end());
-  return warnings;
-}
-
 Result<Part> Session::ReadImage(const std::filesystem::path& path) const {
   if (!config().vision) return Fail(ErrorCode::kUnsupported, "this model takes no images");
   const ImageProcessorOptions options{

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,7 @@ class Session {
   const Tokenizer& tokenizer() const { return prompts_.tokenizer(); }
   ActivationMode activations() const { return activations_; }
   /// Accepted, but worth saying to people.
-  std::vector<std::string> warnings() const;
+  std::span<const std::string> warnings() const { return checkpoint_.warnings(); }
 
   /// An image file as a part of a message. Errors name the file; kUnsupported if the model takes no
   /// images.

@@ -42,6 +42,15 @@ class EvalTest : public ::testing::Test {
   int texts_ = 0;
 };
 
+TEST_F(EvalTest, AFolderWhoseNameIsNotUtf8StillGetsItsReport) {
+  const auto model = folder_.path() / "caf\xE9";
+  std::filesystem::copy(CasePath("tiny"), model);
+  const auto report =
+      Json({"perplexity", model.string(), "--text", Text("some words to score"), "--context", "8"});
+  EXPECT_THAT(report["model"].get<std::string>(), HasSubstr("caf\xEF\xBF\xBD"));
+  EXPECT_GT(report["perplexity"].get<double>(), 1);
+}
+
 TEST_F(EvalTest, CaseC39TheProtocolIsStatedAndExact) {
   const std::string model = testing::UnpackScriptModel("script_loop", folder_.path()).string();
   const std::string text = Text("\nabababab");

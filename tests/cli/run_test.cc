@@ -247,6 +247,20 @@ TEST_F(ScriptTest, CaseC21CharactersAreNeverCut) {
   }
 }
 
+TEST(RunTest, AWarningIsSaidOnce) {
+  const testing::TemporaryFolder folder;
+  const auto model = folder.path() / "tiny";
+  testing::CopyCheckpoint(CasePath("tiny"), model);
+  testing::EditJson(model / "config.json",
+                    [](auto& config) { config["text_config"].erase("rope_parameters"); });
+  const ProcessResult result = RunFacet({"run", model.string(), "hi", "--max-tokens", "1"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const size_t first = result.err.find("rope_parameters is missing");
+  ASSERT_NE(first, std::string::npos) << result.err;
+  EXPECT_EQ(result.err.find("rope_parameters is missing", first + 1), std::string::npos)
+      << result.err;
+}
+
 TEST(RunCaseTest, C03TheIndexDecides) {
   const std::vector<std::string> more = {"--max-tokens", "16", "--logprobs", "0"};
   const auto tiny = AskJson(CasePath("tiny"), "Hello there", more);

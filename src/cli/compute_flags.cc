@@ -1,0 +1,21 @@
+#include "cli/compute_flags.h"
+
+#include "base/thread_pool.h"
+
+namespace facet::cli {
+
+void ComputeFlags::AddTo(CLI::App& command) {
+  command.add_option("--backend", backend, "cpu (fast) or ref (the executable specification)");
+  AddThreadsTo(command);
+}
+
+void ComputeFlags::AddThreadsTo(CLI::App& command) {
+  command.add_option("--threads", threads, "Threads; 0: every processor this process may use")
+      ->check(CLI::Range(0, 1024));
+}
+
+int ComputeFlags::PoolSize() const {
+  return threads > 0 ? threads : ThreadPool::UsableProcessors();
+}
+
+}  // namespace facet::cli
