@@ -17,7 +17,7 @@ bool IsTooDeep(std::string_view text) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
-      if (++depth > kMaxJsonDepth) return true;
+      if (++depth > kMaxFileDepth) return true;
     } else if (c == '}' || c == ']') {
       --depth;
     }
@@ -27,7 +27,7 @@ bool IsTooDeep(std::string_view text) {
 
 Result<json> ParseJsonObject(std::string_view text) {
   if (IsTooDeep(text)) {
-    return Fail(ErrorCode::kInvalidData, "JSON nests deeper than {} levels", kMaxJsonDepth);
+    return Fail(ErrorCode::kInvalidData, "JSON nests deeper than {} levels", kMaxFileDepth);
   }
   json value = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) return Fail(ErrorCode::kInvalidData, "not valid JSON");

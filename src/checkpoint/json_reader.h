@@ -15,9 +15,9 @@
 namespace facet {
 
 /// Nesting that any configuration or header needs is below 8; deeper input is refused unparsed.
-inline constexpr int kMaxJsonDepth = 32;
+inline constexpr int kMaxFileDepth = 32;
 
-/// Does `text` nest arrays and objects deeper than kMaxJsonDepth? Brackets inside strings do not
+/// Does `text` nest arrays and objects deeper than kMaxFileDepth? Brackets inside strings do not
 /// count.
 bool IsTooDeep(std::string_view text);
 

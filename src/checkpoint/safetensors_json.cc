@@ -204,7 +204,7 @@ class HeaderHandler : public json::json_sax_t {
 
 Result<void> ParseSafetensorsJson(std::string_view text, SafetensorsHeader& header) {
   if (IsTooDeep(text)) {
-    return Fail(ErrorCode::kInvalidData, "header nests deeper than {} levels", kMaxJsonDepth);
+    return Fail(ErrorCode::kInvalidData, "header nests deeper than {} levels", kMaxFileDepth);
   }
   HeaderHandler handler(header);
   if (!json::sax_parse(text, &handler)) return tl::unexpected<Error>(handler.error());

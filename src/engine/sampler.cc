@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/random.h"
+#include "engine/log_sum_exp.h"
 
 namespace facet {
 namespace {
@@ -133,11 +134,7 @@ std::vector<TokenScore> ScoreTokens(std::span<const float> logits, int32_t id, i
   const auto count = std::min(top, static_cast<int64_t>(candidates.size()));
   std::partial_sort(candidates.begin(), candidates.begin() + count, candidates.end(), Before);
 
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
-  const double log_sum = largest + std::log(sum);
-
+  const double log_sum = LogSumExp(logits);
   std::vector<TokenScore> scores = {{id, logits[static_cast<size_t>(id)] - log_sum}};
   for (int64_t i = 0; i < count; ++i) {
     const Candidate& candidate = candidates[static_cast<size_t>(i)];

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/log_sum_exp.h"
+
 namespace facet {
 namespace {
 
@@ -10,13 +12,6 @@ namespace {
 double NotNegative(double x) { return x < 0 ? 0 : x; }
 
 }  // namespace
-
-double LogSumExp(std::span<const float> logits) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
-  return largest + std::log(sum);
-}
 
 RowComparison CompareRows(std::span<const float> reference, std::span<const float> candidate) {
   const auto top = std::max_element(reference.begin(), reference.end());

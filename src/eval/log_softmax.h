@@ -6,9 +6,6 @@
 
 namespace facet {
 
-/// ln(sum of exp(logits)). Not finite if a logit is NaN or +infinity.
-double LogSumExp(std::span<const float> logits);
-
 /// How one row of logits differs from a reference's.
 struct RowComparison {
   double reference_log_sum = 0;

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include "eval/log_softmax.h"
+#include "engine/log_sum_exp.h"
 
 namespace facet {
 

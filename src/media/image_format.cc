@@ -5,15 +5,12 @@
 #include <cstdint>
 #include <string_view>
 
+#include "media/signature.h"
+
 namespace facet {
 namespace {
 
 using std::string_view_literals::operator""sv;
-
-struct Signature {
-  std::string_view bytes;
-  std::string_view name;
-};
 
 // First bytes of formats that people send although facet does not decode them.
 constexpr std::array kOtherSignatures = {
@@ -49,9 +46,8 @@ std::string_view NameOfText(std::string_view head) {
 }
 
 std::string_view NameOfOther(std::string_view head) {
-  for (const Signature& signature : kOtherSignatures) {
-    if (head.starts_with(signature.bytes)) return signature.name;
-  }
+  const std::string_view known = NameBySignature(head, kOtherSignatures);
+  if (!known.empty()) return known;
   if (const auto name = NameOfIsoMedia(head); !name.empty()) return name;
   return NameOfText(head);
 }

@@ -4,15 +4,12 @@
 #include <array>
 #include <cstdint>
 
+#include "media/signature.h"
+
 namespace facet {
 namespace {
 
 using std::string_view_literals::operator""sv;
-
-struct Signature {
-  std::string_view bytes;
-  std::string_view name;
-};
 
 // First bytes of formats that people send although facet does not decode them.
 constexpr std::array kOtherSignatures = {
@@ -44,9 +41,8 @@ bool IsMpegFrame(std::string_view text) {
 }
 
 std::string_view NameOfOther(std::string_view text) {
-  for (const Signature& signature : kOtherSignatures) {
-    if (text.starts_with(signature.bytes)) return signature.name;
-  }
+  const std::string_view known = NameBySignature(text, kOtherSignatures);
+  if (!known.empty()) return known;
   if (text.size() >= 8 && text.substr(4, 4) == "ftyp") return "MP4 (AAC)";
   if (text.size() >= 2 && text[0] == '\xFF' && (text[1] & 0xF6) == 0xF0) return "AAC";
   return {};

@@ -1,9 +1,8 @@
 #include "prompt/template_values.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
+#include "text/python_float.h"
 #include "text/unicode.h"
 
 namespace facet {
@@ -87,18 +86,6 @@ const OrderedJson& MemberOrNull(const OrderedJson& value, std::string_view key) 
   if (!value.is_object()) return null;
   const auto found = value.find(std::string(key));
   return found == value.end() ? null : *found;
-}
-
-std::string PythonFloat(double value) {
-  // Python switches to an exponent below 1e-4 and from 1e16 on.
-  const double magnitude = value < 0 ? -value : value;
-  const bool plain = magnitude == 0.0 || (magnitude >= 1e-4 && magnitude < 1e16);
-  std::array<char, 64> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                                 plain ? std::chars_format::fixed : std::chars_format::scientific);
-  std::string text(buffer.data(), end.ptr);
-  if (plain && text.find('.') == std::string::npos) text += ".0";
-  return text;
 }
 
 std::string PythonStr(const OrderedJson& value) {

@@ -29,9 +29,6 @@ bool IsTruthy(const OrderedJson& value);
 /// The member `key` of an object, or null if there is none or `value` is no object.
 const OrderedJson& MemberOrNull(const OrderedJson& value, std::string_view key);
 
-/// A double as Python's repr(): the shortest digits that read back, "1.0", "1e-05", "1e+16".
-std::string PythonFloat(double value);
-
 /// A value as Python's str(): strings as they are, None, True, "['a', 'b']", "{'k': 1}". Integers
 /// beyond 64 bits were read as doubles and print as such. Inside lists and objects, strings are
 /// quoted as repr() does, except that characters above U+00AD are never escaped.

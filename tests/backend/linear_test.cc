@@ -19,33 +19,30 @@ constexpr LinearShape kNvfp4Shapes[] = {{1, 16},   {5, 48},   {13, 192},  {24, 2
 constexpr LinearShape kBf16Shapes[] = {{1, 1},    {5, 7},    {13, 33},   {24, 256},
                                        {37, 257}, {11, 645}, {192, 768}, {3, 6912}};
 
+/// The product with `weight` for every number of tokens.
+void ExpectMatchesRef(Backend& ref, Backend& backend, const Weight& weight) {
+  for (const int64_t tokens : kTokenCounts) {
+    const Values x = RandomValues(tokens, ColsOf(weight), 2);
+    Values expected(tokens, RowsOf(weight));
+    Values actual(tokens, RowsOf(weight));
+    ref.Linear(weight, x.view(), expected.matrix());
+    backend.Linear(weight, x.view(), actual.matrix());
+    EXPECT_TRUE(Near(actual.view(), expected.view(), kLinearTolerance))
+        << RowsOf(weight) << "x" << ColsOf(weight) << ", tokens " << tokens;
+  }
+}
+
 TEST_P(LinearTest, Nvfp4MatchesRef) {
   for (const LinearShape shape : kNvfp4Shapes) {
     const Nvfp4Values weight(shape.rows, shape.cols, 1, 0.003f);
-    for (const int64_t tokens : kTokenCounts) {
-      const Values x = RandomValues(tokens, shape.cols, 2);
-      Values expected(tokens, shape.rows);
-      Values actual(tokens, shape.rows);
-      ref_.Linear(weight.matrix(), x.view(), expected.matrix());
-      backend_->Linear(weight.matrix(), x.view(), actual.matrix());
-      EXPECT_TRUE(Near(actual.view(), expected.view(), kLinearTolerance))
-          << shape.rows << "x" << shape.cols << ", tokens " << tokens;
-    }
+    ExpectMatchesRef(ref_, *backend_, weight.matrix());
   }
 }
 
 TEST_P(LinearTest, Bf16MatchesRef) {
   for (const LinearShape shape : kBf16Shapes) {
     const Bf16Values weight(shape.rows, shape.cols, 1);
-    for (const int64_t tokens : kTokenCounts) {
-      const Values x = RandomValues(tokens, shape.cols, 2);
-      Values expected(tokens, shape.rows);
-      Values actual(tokens, shape.rows);
-      ref_.Linear(weight.matrix(), x.view(), expected.matrix());
-      backend_->Linear(weight.matrix(), x.view(), actual.matrix());
-      EXPECT_TRUE(Near(actual.view(), expected.view(), kLinearTolerance))
-          << shape.rows << "x" << shape.cols << ", tokens " << tokens;
-    }
+    ExpectMatchesRef(ref_, *backend_, weight.matrix());
   }
 }
 

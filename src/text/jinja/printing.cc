@@ -1,10 +1,9 @@
 #include "text/jinja/printing.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 
+#include "text/python_float.h"
 #include "text/utf8.h"
 
 namespace facet::jinja {
@@ -96,7 +95,7 @@ void AppendJsonText(const Text& text, const JsonStyle& style, TextBuilder& out) 
 std::string ScalarRepr(const Value& value) {
   if (value.is_none()) return "None";
   if (value.is_bool()) return IsTrue(value) ? "True" : "False";
-  if (value.is_float()) return FloatRepr(*AsNumber(value));
+  if (value.is_float()) return PythonFloat(*AsNumber(value));
   return std::to_string(*AsInt(value));
 }
 
@@ -128,7 +127,7 @@ std::string JsonNumber(const Value& value) {
   if (!value.is_float()) return std::to_string(*AsInt(value));
   if (std::isnan(number)) return "NaN";
   if (std::isinf(number)) return number < 0 ? "-Infinity" : "Infinity";
-  return FloatRepr(number);
+  return PythonFloat(number);
 }
 
 /// A scalar as JSON; nothing for other kinds.
@@ -226,20 +225,6 @@ class JsonWriter {
 };
 
 }  // namespace
-
-std::string FloatRepr(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
-  // Python switches to an exponent below 1e-4 and from 1e16 on.
-  const double magnitude = std::fabs(value);
-  const bool plain = magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e16);
-  std::array<char, 64> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                                 plain ? std::chars_format::fixed : std::chars_format::scientific);
-  std::string text(buffer.data(), end.ptr);
-  if (plain && text.find('.') == std::string::npos) text += ".0";
-  return text;
-}
 
 Result<void> AppendStr(Runtime& runtime, const Value& value, TextBuilder& out) {
   if (value.is_undefined()) return {};

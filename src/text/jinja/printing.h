@@ -9,10 +9,6 @@
 
 namespace facet::jinja {
 
-/// A double as Python's repr(): the shortest digits that read back; "1.0", "1e-05", "1e+16", "inf",
-/// "nan".
-std::string FloatRepr(double value);
-
 /// Appends str(value): text as it is, nothing for undefined, else repr(value).
 Result<void> AppendStr(Runtime& runtime, const Value& value, TextBuilder& out);
 /// Appends repr(value). Characters that Python does not count as printable are escaped below U+0100

@@ -9,13 +9,6 @@
 namespace facet {
 namespace {
 
-TEST(LogSoftmaxTest, LogSumExp) {
-  EXPECT_NEAR(LogSumExp(std::vector<float>{0, 0, 0, 0}), std::log(4.0), 1e-15);
-  EXPECT_NEAR(LogSumExp(std::vector<float>{1000, 1000}), 1000 + std::log(2.0), 1e-12);
-  EXPECT_FALSE(
-      std::isfinite(LogSumExp(std::vector<float>{1, std::numeric_limits<float>::quiet_NaN()})));
-}
-
 TEST(LogSoftmaxTest, DivergenceOfKnownDistributions) {
   // KL of {1/2, 1/2} from {3/4, 1/4}: ln(2/3) / 2 + ln(2) / 2.
   const std::vector<float> reference = {7, 7};
