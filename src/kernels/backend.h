@@ -54,7 +54,9 @@ class Backend {
   /// "ref" or "cpu".
   virtual std::string_view name() const = 0;
 
-  /// Zeroed memory that this backend's operations can read and write.
+  /// Zeroed memory that this backend's operations can read and write. The model writes angles,
+  /// positions and pixels into it, and readers take logits out of it, directly: a backend whose
+  /// memory is not the host's needs copies there first.
   virtual Buffer Allocate(int64_t bytes) = 0;
 
   /// out[t] = scale * table[ids[t]]. table BF16 [vocabulary, hidden]; ids in range; out [tokens,

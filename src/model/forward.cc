@@ -24,8 +24,8 @@ void EmbedTokens(const Step& step, Matrix hidden) {
 Result<Matrix> Model::Forward(const Batch& batch, ActivationMode mode, KvCache& cache,
                               Workspace& workspace, const InputObserver& observer) const {
   FACET_RETURN_IF_ERROR(CheckBatch(*config_, batch, cache, workspace));
-  const Step step{*config_, weights_,  *backend_, batch,          mode,
-                  cache,    workspace, observer,  TokensIn(batch)};
+  const Step step{*config_, weights_, frequencies_, *backend_, batch,
+                  mode,     cache,    workspace,    observer,  TokensIn(batch)};
   const Matrix hidden = workspace.Hidden(step.tokens);
   const Matrix normed = workspace.Normed(step.tokens);
 

@@ -33,7 +33,22 @@ std::vector<NamedWeight> LinearsOf(const LayerWeights& layer) {
   return linears;
 }
 
+RopeFrequencies FrequenciesOf(const ModelConfig& config) {
+  RopeFrequencies frequencies;
+  for (const LayerConfig& layer : config.layers) {
+    std::vector<double>& of_kind = frequencies[layer.kind == LayerKind::kFull];
+    if (of_kind.empty()) of_kind = layer.rope.InverseFrequencies(layer.head_dim);
+  }
+  return frequencies;
+}
+
 }  // namespace
+
+Model::Model(const ModelConfig& config, Backend& backend, ModelWeights weights)
+    : config_(&config),
+      backend_(&backend),
+      weights_(std::move(weights)),
+      frequencies_(FrequenciesOf(config)) {}
 
 std::string_view NameOf(ActivationMode mode) {
   return mode == ActivationMode::kBf16 ? "bf16" : "nvfp4";

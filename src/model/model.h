@@ -1,9 +1,11 @@
 // Model: loaded weights, and the forward pass over a batch of chunks. Immutable after Load().
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
@@ -35,6 +37,10 @@ enum class LinearGroup { kQueryKeyValue, kOutput, kGateUp, kDown };
 /// Called with the input of each group of linears, in the order of the forward pass.
 using InputObserver = std::function<void(size_t layer, LinearGroup group, ConstMatrix input)>;
 
+/// Angle per position of every rope pair, for sliding [0] and full [1] layers; empty where there
+/// are none.
+using RopeFrequencies = std::array<std::vector<double>, 2>;
+
 class Model {
  public:
   /// Finds and checks every weight. `checkpoint` and `backend` must outlive the model.
@@ -58,12 +64,12 @@ class Model {
   void Logits(ConstMatrix hidden, Matrix out) const;
 
  private:
-  Model(const ModelConfig& config, Backend& backend, ModelWeights weights)
-      : config_(&config), backend_(&backend), weights_(std::move(weights)) {}
+  Model(const ModelConfig& config, Backend& backend, ModelWeights weights);
 
   const ModelConfig* config_;
   Backend* backend_;
   ModelWeights weights_;
+  RopeFrequencies frequencies_;
 };
 
 }  // namespace facet

@@ -6,19 +6,11 @@
 namespace facet {
 namespace {
 
-/// The first layer of a kind stands for all of them (Model::Load checks that they agree).
-const LayerConfig* FirstOfKind(const ModelConfig& config, LayerKind kind) {
-  for (const LayerConfig& layer : config.layers) {
-    if (layer.kind == kind) return &layer;
-  }
-  return nullptr;
-}
-
-void FillAngles(const Step& step, const LayerConfig& layer) {
-  const bool full = layer.kind == LayerKind::kFull;
-  const std::vector<double> frequencies = layer.rope.InverseFrequencies(layer.head_dim);
-  const Matrix cosines = step.workspace.Cosines(full, step.tokens, layer.head_dim / 2);
-  const Matrix sines = step.workspace.Sines(full, step.tokens, layer.head_dim / 2);
+void FillAngles(const Step& step, bool full) {
+  const std::vector<double>& frequencies = step.frequencies[full];
+  const auto half = static_cast<int64_t>(frequencies.size());
+  const Matrix cosines = step.workspace.Cosines(full, step.tokens, half);
+  const Matrix sines = step.workspace.Sines(full, step.tokens, half);
   int64_t row = 0;
   for (const Chunk& chunk : step.batch) {
     for (size_t t = 0; t < chunk.tokens.size(); ++t, ++row) {
@@ -54,9 +46,7 @@ void FillVisibleEnds(const Step& step) {
 }  // namespace
 
 void PreparePositions(const Step& step) {
-  for (const LayerKind kind : {LayerKind::kSliding, LayerKind::kFull}) {
-    if (const LayerConfig* layer = FirstOfKind(step.config, kind)) FillAngles(step, *layer);
-  }
+  for (const bool full : {false, true}) FillAngles(step, full);
   FillVisibleEnds(step);
 }
 

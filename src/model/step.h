@@ -12,6 +12,7 @@ namespace facet {
 struct Step {
   const ModelConfig& config;
   const ModelWeights& weights;
+  const RopeFrequencies& frequencies;
   Backend& backend;
   const Batch& batch;
   ActivationMode mode;
