@@ -28,6 +28,9 @@ else
   exit 1
 fi
 
+# The tests' npm packages need npm from anywhere; Debian's only where there is none, since it conflicts with others.
+if ((with_tests)) && ! command -v npm >/dev/null; then missing+=(npm); fi
+
 if ((${#missing[@]})); then
   echo "setup: installing ${#missing[@]} Debian packages: ${missing[*]}"
   as_root=()
