@@ -1,4 +1,8 @@
 // Linear layers: W4A16, BF16 and W4A4.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "suite.h"
 
 namespace facet {
@@ -66,6 +70,41 @@ TEST_P(LinearTest, EveryCodeAndScaleIsExact) {
     ref_.Linear(weight.matrix(), x.view(), expected.matrix());
     backend_->Linear(weight.matrix(), x.view(), actual.matrix());
     EXPECT_TRUE(Near(actual.view(), expected.view(), kExact)) << "element " << k;
+  }
+}
+
+TEST_P(LinearTest, ActivationsOfEveryMagnitude) {
+  const Nvfp4Values nvfp4(24, 272, 1, 0.003f);
+  const Bf16Values bf16(24, 272, 1);
+  for (const double scale : {1e-30, 1e-8, 1e8, 1e28}) {
+    Values x = RandomValues(3, 272, 2, scale);
+    x.data[100] *= 1000;  // an outlier among ordinary neighbours
+    for (const Weight& weight : {Weight(nvfp4.matrix()), Weight(bf16.matrix())}) {
+      Values expected(3, 24);
+      Values actual(3, 24);
+      ref_.Linear(weight, x.view(), expected.matrix());
+      backend_->Linear(weight, x.view(), actual.matrix());
+      EXPECT_TRUE(Near(actual.view(), expected.view(), kLinearTolerance)) << scale;
+    }
+  }
+}
+
+TEST_P(LinearTest, NotANumberStaysInItsToken) {
+  const Nvfp4Values nvfp4(5, 272, 1, 0.003f);
+  const Bf16Values bf16(5, 272, 1);
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    Values x = RandomValues(3, 272, 2);
+    x.data[272 + 21] = bad;
+    for (const Weight& weight : {Weight(nvfp4.matrix()), Weight(bf16.matrix())}) {
+      Values out(3, 5);
+      backend_->Linear(weight, x.view(), out.matrix());
+      for (int64_t n = 0; n < 5; ++n) {
+        EXPECT_TRUE(std::isfinite(out.view().row(0)[n]));
+        EXPECT_FALSE(std::isfinite(out.view().row(1)[n]));
+        EXPECT_TRUE(std::isfinite(out.view().row(2)[n]));
+      }
+    }
   }
 }
 

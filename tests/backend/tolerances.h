@@ -28,12 +28,14 @@ inline constexpr Tolerance kRopeTolerance{.rms = 5e-7, .relative = 1.2e-7};
 inline constexpr Tolerance kGeluMulTolerance{.rms = 1e-13, .relative = 1.3e-7};
 inline constexpr Tolerance kSoftCapTolerance{.rms = 1e-13, .relative = 1.3e-7};
 
-/// Float sums of up to 15,360 products: rounding errors walk randomly, about sqrt(cols / lanes) x
-/// 6e-8 of the sum's own spread, here up to 44 x 6e-8 = 2.6e-6, and a few times that at worst.
-inline constexpr Tolerance kLinearTolerance{.rms = 8e-6};
+/// BF16: float sums of up to 15,360 products. Rounding errors walk randomly, about sqrt(cols / (4
+/// chains x lanes)) x 6e-8 of the sum's own spread, and a few times that at worst. NVFP4: exact
+/// sums of eight, activations rounded by at most 1.2e-7 of the largest of eight neighbours, a float
+/// sum of cols / 64 terms a lane.
+inline constexpr Tolerance kLinearTolerance{.rms = 4e-6};
 
-/// Exact block sums; a float sum of at most 960 blocks.
-inline constexpr Tolerance kLinearW4A4Tolerance{.rms = 4e-6};
+/// Exact sums of eight; a float sum of cols / 64 terms a lane.
+inline constexpr Tolerance kLinearW4A4Tolerance{.rms = 2e-6};
 
 /// Scores in float (an error e of a score is a relative error e of its probability; scores of the
 /// suite stay below 10, products of 512 terms), exponentials to 2 ulp, a float sum over positions.
