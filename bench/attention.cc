@@ -67,17 +67,16 @@ struct Call {
 
 void Decode(benchmark::State& state, const AttentionShape& shape) {
   Call call(state, shape);
-  const double limit = ReadBandwidth(call.threads);
-  for (auto _ : state) call.Attend();
-  ReportBytes(state, 2 * call.PositionsSeen() * shape.kv_heads * shape.head_dim * 4, limit);
+  RunAgainstReading(state, call.threads,
+                    2 * call.PositionsSeen() * shape.kv_heads * shape.head_dim * 4,
+                    [&] { call.Attend(); });
 }
 
 void Prefill(benchmark::State& state, const AttentionShape& shape) {
   Call call(state, shape);
-  const double limit = FloatPeak(call.threads);
-  for (auto _ : state) call.Attend();
   const auto products = static_cast<double>(call.PositionsSeen() * shape.heads * shape.head_dim);
-  ReportOperations(state, 4 * products, limit);  // scores and values, two operations each
+  // Scores and values, two operations each.
+  RunAgainstMultiplying(state, call.threads, 4 * products, [&] { call.Attend(); });
 }
 
 void BM_AttentionSlidingDecode(benchmark::State& state) { Decode(state, kSliding); }
@@ -87,12 +86,12 @@ void BM_AttentionGlobalPrefill(benchmark::State& state) { Prefill(state, kGlobal
 
 void DecodeArgs(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"context", "tokens", "threads"})
-      ->UseRealTime()
+      ->UseManualTime()
       ->ArgsProduct({{1024, 8192}, {1}, ThreadCounts()});
 }
 void PrefillArgs(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"context", "tokens", "threads"})
-      ->UseRealTime()
+      ->UseManualTime()
       ->ArgsProduct({{512, 4096}, {512}, ThreadCounts()});
 }
 BENCHMARK(BM_AttentionSlidingDecode)->Apply(DecodeArgs);

@@ -4,7 +4,10 @@
 // --benchmark_filter='Nvfp4.*threads:2/'.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -23,7 +26,7 @@ inline std::vector<int64_t> ThreadCounts() {
   return all == 1 ? std::vector<int64_t>{1} : std::vector<int64_t>{1, all};
 }
 
-inline constexpr int64_t kBeyondCaches = int64_t{1} << 29;
+inline constexpr int64_t kBeyondCaches = int64_t{1} << 28;
 
 /// Copies of something of `bytes` that together do not fit any cache.
 inline int64_t CopiesOf(int64_t bytes) { return (kBeyondCaches + bytes - 1) / bytes; }
@@ -87,20 +90,49 @@ class Nvfp4Copies {
   Buffer scales_;
 };
 
-/// GB/s of a benchmark that moves `bytes` an iteration, and its share of the read bandwidth.
-inline void ReportBytes(benchmark::State& state, int64_t bytes, double limit) {
-  const double total = static_cast<double>(bytes) * static_cast<double>(state.iterations());
-  state.counters["GB/s"] = benchmark::Counter(total / 1e9, benchmark::Counter::kIsRate);
-  state.counters["limit_GB/s"] = limit / 1e9;
-  state.counters["share_%"] = benchmark::Counter(100 * total / limit, benchmark::Counter::kIsRate);
+/// Runs body once an iteration, each time followed by the yardstick's `limit`, and reports amount /
+/// median time of both, in `unit` (10^9 a second), and the share. Medians, since other programs
+/// disturb single iterations.
+template <typename Body, typename Limit>
+void RunAgainst(benchmark::State& state, const char* unit, double amount, const Body& body,
+                const Limit& limit) {
+  std::vector<double> seconds;
+  std::vector<double> limits;
+  for (auto _ : state) {
+    const auto start = std::chrono::steady_clock::now();
+    body();
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    state.SetIterationTime(taken.count());
+    seconds.push_back(taken.count());
+    limits.push_back(limit());
+  }
+  const auto median = [](std::vector<double>& values) {
+    const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+  };
+  const double typical = median(seconds);
+  const double best = median(limits);
+  state.counters[unit] = amount / typical / 1e9;
+  state.counters[std::string("limit_") + unit] = amount / best / 1e9;
+  state.counters["share_%"] = 100 * best / typical;
 }
 
-/// GFLOP/s of a benchmark with `operations` an iteration, and its share of the float peak.
-inline void ReportOperations(benchmark::State& state, double operations, double limit) {
-  const double total = operations * static_cast<double>(state.iterations());
-  state.counters["GFLOP/s"] = benchmark::Counter(total / 1e9, benchmark::Counter::kIsRate);
-  state.counters["limit_GFLOP/s"] = limit / 1e9;
-  state.counters["share_%"] = benchmark::Counter(100 * total / limit, benchmark::Counter::kIsRate);
+/// A benchmark that moves `bytes` an iteration, against the read bandwidth.
+template <typename Body>
+void RunAgainstReading(benchmark::State& state, int threads, int64_t bytes, const Body& body) {
+  Yardstick yardstick(threads);
+  RunAgainst(state, "GB/s", static_cast<double>(bytes), body,
+             [&] { return yardstick.ReadSeconds(bytes); });
+}
+
+/// A benchmark of `operations` float operations an iteration, against the multiply-add peak.
+template <typename Body>
+void RunAgainstMultiplying(benchmark::State& state, int threads, double operations,
+                           const Body& body) {
+  Yardstick yardstick(threads);
+  RunAgainst(state, "GFLOP/s", operations, body,
+             [&] { return yardstick.MultiplySeconds(operations); });
 }
 
 }  // namespace facet::bench

@@ -12,16 +12,14 @@ void BM_GeluMul(benchmark::State& state) {
   const Buffer gate = RandomFloats(tokens * kWidth, 1);
   const Buffer up = RandomFloats(tokens * kWidth, 2);
   const Buffer out = Buffer::Host(tokens * kWidth * 4);
-  const double limit = ReadBandwidth(threads);
-  for (auto _ : state) {
+  RunAgainstReading(state, threads, 3 * tokens * kWidth * 4, [&] {
     backend.GeluMul({gate.as<float>(), tokens, kWidth}, {up.as<float>(), tokens, kWidth},
                     {out.as<float>(), tokens, kWidth});
-  }
-  ReportBytes(state, 3 * tokens * kWidth * 4, limit);
+  });
 }
 BENCHMARK(BM_GeluMul)
     ->ArgNames({"tokens", "threads"})
-    ->UseRealTime()
+    ->UseManualTime()
     ->ArgsProduct({{1, 512}, ThreadCounts()});
 
 }  // namespace

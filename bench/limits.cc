@@ -7,9 +7,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include "base/thread_pool.h"
 #include "kernels/cpu/targets.h"
-#include "tensor/buffer.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "bench/limits.cc"
@@ -67,50 +65,51 @@ namespace {
 HWY_EXPORT(ReadAll);
 HWY_EXPORT(MultiplyAdd);
 
-constexpr int kPasses = 5;
+constexpr int64_t kMemoryBytes = int64_t{1} << 28;  // eight times the largest cache of its time
+constexpr int64_t kPieceBytes = int64_t{1} << 17;
 
-/// The shortest of kPasses runs, in seconds.
 template <typename Body>
-double BestSeconds(const Body& body) {
-  double best = 1e30;
-  for (int pass = 0; pass < kPasses; ++pass) {
-    const auto start = std::chrono::steady_clock::now();
-    body();
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::min(best, seconds.count());
-  }
-  return best;
+double SecondsOf(const Body& body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return seconds.count();
 }
 
 }  // namespace
 
-double ReadBandwidth(int threads) {
-  constexpr int64_t kBytes = int64_t{1} << 30;
-  constexpr int64_t kPiece = int64_t{1} << 18;
-  const Buffer buffer = Buffer::Host(kBytes);
-  std::memset(buffer.as<void>(), 1, static_cast<size_t>(kBytes));  // untouched pages are all one
-  ThreadPool pool(threads);
-  const double seconds = BestSeconds([&] {
-    pool.ParallelFor(kBytes, kPiece, [&](int64_t begin, int64_t end, int) {
-      benchmark::DoNotOptimize(
-          HWY_DYNAMIC_DISPATCH(ReadAll)(buffer.as<uint8_t>() + begin, end - begin));
-    });
-  });
-  return static_cast<double>(kBytes) / seconds;
+Yardstick::Yardstick(int threads) : pool_(threads), memory_(Buffer::Host(kMemoryBytes)) {
+  // Pages that nobody has written are all the same page of zeros, which a cache holds.
+  std::memset(memory_.as<void>(), 1, static_cast<size_t>(kMemoryBytes));
 }
 
-double FloatPeak(int threads) {
-  constexpr int64_t kRounds = 2'000'000;
-  ThreadPool pool(threads);
-  std::vector<int64_t> operations(static_cast<size_t>(threads));
-  const double seconds = BestSeconds([&] {
-    pool.ParallelFor(threads, 1, [&](int64_t thread, int64_t, int) {
+double Yardstick::ReadSeconds(int64_t bytes) {
+  constexpr int64_t kLeast = int64_t{1} << 24;
+  const int64_t pieces = std::clamp((bytes + kPieceBytes - 1) / kPieceBytes, kLeast / kPieceBytes,
+                                    kMemoryBytes / kPieceBytes);
+  if (position_ + pieces * kPieceBytes > kMemoryBytes) position_ = 0;
+  const uint8_t* data = memory_.as<uint8_t>() + position_;
+  position_ += pieces * kPieceBytes;
+  const double seconds = SecondsOf([&] {
+    pool_.ParallelFor(pieces, 1, [&](int64_t piece, int64_t, int) {
+      benchmark::DoNotOptimize(
+          HWY_DYNAMIC_DISPATCH(ReadAll)(data + piece * kPieceBytes, kPieceBytes));
+    });
+  });
+  return seconds * static_cast<double>(bytes) / static_cast<double>(pieces * kPieceBytes);
+}
+
+double Yardstick::MultiplySeconds(double operations) {
+  constexpr int64_t kRounds = 100'000;
+  std::vector<int64_t> done(static_cast<size_t>(pool_.threads()));
+  const double seconds = SecondsOf([&] {
+    pool_.ParallelFor(pool_.threads(), 1, [&](int64_t thread, int64_t, int) {
       float sink = 0;
-      operations[static_cast<size_t>(thread)] = HWY_DYNAMIC_DISPATCH(MultiplyAdd)(kRounds, &sink);
+      done[static_cast<size_t>(thread)] = HWY_DYNAMIC_DISPATCH(MultiplyAdd)(kRounds, &sink);
       benchmark::DoNotOptimize(sink);
     });
   });
-  return static_cast<double>(operations[0]) * threads / seconds;
+  return seconds * operations / static_cast<double>(done[0] * pool_.threads());
 }
 
 }  // namespace facet::bench

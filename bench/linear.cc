@@ -9,7 +9,7 @@ const std::vector<std::vector<int64_t>> kShapes = {
     {15360, 3840}, {3840, 15360}, {4096, 3840}, {8192, 3840}};
 
 void Shapes(benchmark::internal::Benchmark* benchmark, const std::vector<int64_t>& token_counts) {
-  benchmark->ArgNames({"rows", "cols", "tokens", "threads"})->UseRealTime();
+  benchmark->ArgNames({"rows", "cols", "tokens", "threads"})->UseManualTime();
   for (const std::vector<int64_t>& shape : kShapes) {
     for (const int64_t tokens : token_counts) {
       for (const int64_t threads : ThreadCounts()) {
@@ -48,18 +48,16 @@ struct Call {
 void BM_LinearNvfp4Vector(benchmark::State& state) {
   Call call(state);
   Nvfp4Copies weights(call.rows, call.cols);
-  const double limit = ReadBandwidth(call.threads);
-  for (auto _ : state) call.backend.Linear(weights.Next(), call.x(), call.out());
-  ReportBytes(state, weights.bytes(), limit);
+  RunAgainstReading(state, call.threads, weights.bytes(),
+                    [&] { call.backend.Linear(weights.Next(), call.x(), call.out()); });
 }
 BENCHMARK(BM_LinearNvfp4Vector)->Apply([](auto* benchmark) { Shapes(benchmark, {1}); });
 
 void BM_LinearNvfp4Matrix(benchmark::State& state) {
   Call call(state);
   Nvfp4Copies weights(call.rows, call.cols);
-  const double limit = FloatPeak(call.threads);
-  for (auto _ : state) call.backend.Linear(weights.Next(), call.x(), call.out());
-  ReportOperations(state, call.operations(), limit);
+  RunAgainstMultiplying(state, call.threads, call.operations(),
+                        [&] { call.backend.Linear(weights.Next(), call.x(), call.out()); });
 }
 BENCHMARK(BM_LinearNvfp4Matrix)->Apply([](auto* benchmark) {
   Shapes(benchmark, {4, 16, 128, 512});
@@ -69,13 +67,12 @@ void BM_LinearBf16Head(benchmark::State& state) {
   Call call(state);
   const Buffer data = RandomBf16(call.rows * call.cols, 4);
   const Bf16Matrix weight{call.rows, call.cols, data.as<uint16_t>()};
-  const double limit = ReadBandwidth(call.threads);
-  for (auto _ : state) call.backend.Linear(weight, call.x(), call.out());
-  ReportBytes(state, call.rows * call.cols * 2, limit);
+  RunAgainstReading(state, call.threads, call.rows * call.cols * 2,
+                    [&] { call.backend.Linear(weight, call.x(), call.out()); });
 }
 BENCHMARK(BM_LinearBf16Head)
     ->ArgNames({"rows", "cols", "tokens", "threads"})
-    ->UseRealTime()
+    ->UseManualTime()
     ->ArgsProduct({{262144}, {3840}, {1, 4}, ThreadCounts()});
 
 void BM_LinearW4A4(benchmark::State& state) {
@@ -91,13 +88,12 @@ void BM_LinearW4A4(benchmark::State& state) {
                       .block_scales = scales.as<uint8_t>(),
                       .global_scale = 1.0f / 2688,
                       .input_scale = std::nullopt};
-  // Against the float peak, as the layer does the same multiplications: above 100 % is possible.
-  const double limit = call.tokens == 1 ? ReadBandwidth(call.threads) : FloatPeak(call.threads);
-  for (auto _ : state) call.backend.LinearW4A4(weights.Next(), x, call.out());
+  const auto multiply = [&] { call.backend.LinearW4A4(weights.Next(), x, call.out()); };
   if (call.tokens == 1) {
-    ReportBytes(state, weights.bytes(), limit);
+    RunAgainstReading(state, call.threads, weights.bytes(), multiply);
   } else {
-    ReportOperations(state, call.operations(), limit);
+    // The same multiplications as in float; whole numbers of one byte can pass the float peak.
+    RunAgainstMultiplying(state, call.threads, call.operations(), multiply);
   }
 }
 BENCHMARK(BM_LinearW4A4)->Apply([](auto* benchmark) { Shapes(benchmark, {1, 4, 16, 128, 512}); });

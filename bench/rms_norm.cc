@@ -13,16 +13,14 @@ void BM_RmsNorm(benchmark::State& state) {
   const Buffer x = RandomFloats(tokens * kWidth, 1);
   const Buffer weight = RandomBf16(kWidth, 2);
   const Buffer out = Buffer::Host(tokens * kWidth * 4);
-  const double limit = ReadBandwidth(threads);
-  for (auto _ : state) {
+  RunAgainstReading(state, threads, 2 * tokens * kWidth * 4, [&] {
     backend.RmsNorm({x.as<float>(), tokens, kWidth}, weight.as<uint16_t>(), 1e-6,
                     {out.as<float>(), tokens, kWidth});
-  }
-  ReportBytes(state, 2 * tokens * kWidth * 4, limit);
+  });
 }
 BENCHMARK(BM_RmsNorm)
     ->ArgNames({"tokens", "threads"})
-    ->UseRealTime()
+    ->UseManualTime()
     ->ArgsProduct({{1, 16, 512, 16384}, ThreadCounts()});
 
 }  // namespace
