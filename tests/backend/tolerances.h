@@ -30,11 +30,11 @@ inline constexpr Tolerance kSoftCapTolerance{.rms = 1e-13, .relative = 1.3e-7};
 
 /// BF16: float sums of up to 15,360 products. Rounding errors walk randomly, about sqrt(cols / (4
 /// chains x lanes)) x 6e-8 of the sum's own spread, and a few times that at worst. NVFP4: exact
-/// sums of eight, activations rounded by at most 1.2e-7 of the largest of eight neighbours, a float
-/// sum of cols / 64 terms a lane.
+/// sums of 16, activations rounded by at most 1.2e-7 of the largest of 16 neighbours, a float sum
+/// of cols / 128 terms a lane.
 inline constexpr Tolerance kLinearTolerance{.rms = 4e-6};
 
-/// Exact sums of eight; a float sum of cols / 64 terms a lane.
+/// Exact sums of 16; a float sum of cols / 128 terms a lane.
 inline constexpr Tolerance kLinearW4A4Tolerance{.rms = 2e-6};
 
 /// Scores in float (an error e of a score is a relative error e of its probability; scores of the

@@ -1,8 +1,8 @@
 // out = x W^T for an NVFP4 weight and float32 activations (W4A16). ref/linear.cc says what,
 // nvfp4_product-inl.h how.
 //
-// Activations become whole numbers of three digits, once a call: each group of eight neighbours
-// (the weights of one lane) gets a power of two as its scale such that the largest takes 23 bits.
+// Activations become whole numbers of three digits, once a call: each group of 16 neighbours (a
+// scale block of the weights) gets a power of two as its scale such that the largest takes 23 bits.
 // Rounding to it is the only loss, at most 2^-23 of the group's largest value; the products of the
 // group with its weights are then exact. Integers take half of the instructions that decoding the
 // codes to floats would, and a token alone is to be limited by memory, not by instructions.
@@ -27,7 +27,6 @@ namespace facet {
 namespace {
 
 constexpr int kDigits = 3;
-constexpr int64_t kGroup = 8;
 
 /// A group's power of two, and its inverse.
 struct GroupScale {
@@ -58,27 +57,22 @@ namespace facet::HWY_NAMESPACE {
 
 using W4A16Chunk = ActivationChunk<kDigits>;
 
-/// Where a half group's four digits of each kind go: even ones, then odd ones, digit by digit.
+/// Where four digits of each kind go: even ones, then odd ones, digit by digit.
 alignas(16) constexpr std::array<uint8_t, 16> kSplitDigits = {0, 8,  4, 12, 1,    9,    5,    13,
                                                               2, 10, 6, 14, 0x80, 0x80, 0x80, 0x80};
 
-/// Eight values as the group of `lane`, all but its bias.
-HWY_INLINE void PackGroup(const float* values, int64_t lane, W4A16Chunk& chunk) {
-  const hn::CappedTag<float, kGroup> d;
+/// Half of a group, the even and the odd quarter of its four bytes, scaled by `inverse`.
+template <typename V>
+HWY_INLINE void PackHalf(V values, float inverse, int64_t half, int64_t lane, W4A16Chunk& chunk) {
+  const hn::DFromV<V> d;
   const hn::RebindToSigned<decltype(d)> di;
   const hn::CappedTag<uint8_t, 16> d8;
   const hn::CappedTag<uint16_t, 8> d16;
-  const auto x = hn::LoadU(d, values);
-  // As integers, so that NaN, above all other magnitudes, is found.
-  const auto magnitudes = hn::BitCast(di, hn::Abs(x));
-  const auto largest = std::bit_cast<float>(hn::GetLane(hn::MaxOfLanes(di, magnitudes)));
-  const GroupScale scale = GroupScaleOf(largest);
-  chunk.scales[lane] = scale.scale;
-  const auto whole = hn::NearestInt(hn::Mul(x, hn::Set(d, scale.inverse)));
+  const auto whole = hn::NearestInt(hn::Mul(values, hn::Set(d, inverse)));
   // Adding 128 to each lower digit carries what is above 127 to the next; flipping the top bits
   // takes the 128 off again.
-  const auto half = hn::Set(di, 0x00808080);
-  const auto digits = hn::Xor(hn::Add(whole, half), half);
+  const auto carry = hn::Set(di, 0x00808080);
+  const auto digits = hn::Xor(hn::Add(whole, carry), carry);
   const hn::Half<decltype(di)> di4;
   const auto split = hn::Load(d8, kSplitDigits.data());
   const auto first = hn::TableLookupBytes(hn::BitCast(d8, hn::LowerHalf(di4, digits)), split);
@@ -89,23 +83,37 @@ HWY_INLINE void PackGroup(const float* values, int64_t lane, W4A16Chunk& chunk) 
   hn::Store(hn::BitCast(d8, low), d8, packed);
   hn::Store(hn::BitCast(d8, high), d8, packed + 16);
   for (int digit = 0; digit < kDigits; ++digit) {
-    std::memcpy(chunk.even[digit] + 4 * lane, packed + 8 * digit, 4);
-    std::memcpy(chunk.odd[digit] + 4 * lane, packed + 8 * digit + 4, 4);
+    std::memcpy(chunk.digits[digit][2 * half] + 4 * lane, packed + 8 * digit, 4);
+    std::memcpy(chunk.digits[digit][2 * half + 1] + 4 * lane, packed + 8 * digit + 4, 4);
   }
+}
+
+/// 16 values as the group of `lane`, all but its bias.
+HWY_INLINE void PackGroup(const float* values, int64_t lane, W4A16Chunk& chunk) {
+  const hn::CappedTag<float, kNvfp4Block / 2> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const auto first = hn::LoadU(d, values);
+  const auto last = hn::LoadU(d, values + kNvfp4Block / 2);
+  // As integers, so that NaN, above all other magnitudes, is found.
+  const auto magnitudes = hn::Max(hn::BitCast(di, hn::Abs(first)), hn::BitCast(di, hn::Abs(last)));
+  const auto largest = std::bit_cast<float>(hn::GetLane(hn::MaxOfLanes(di, magnitudes)));
+  const GroupScale scale = GroupScaleOf(largest);
+  chunk.scales[lane] = scale.scale;
+  PackHalf(first, scale.inverse, 0, lane, chunk);
+  PackHalf(last, scale.inverse, 1, lane, chunk);
 }
 
 /// One row of activations, chunk by chunk; zeros behind the end.
 void PackRow(const float* x, int64_t cols, void* memory) {
   auto* chunks = static_cast<W4A16Chunk*>(memory);
-  const float zeros[kGroup] = {};
-  const auto bias = hn::Set(U8(), static_cast<uint8_t>(kCodeBias));
+  const float zeros[kNvfp4Block] = {};
   for (int64_t begin = 0; begin < cols; begin += kChunk) {
     W4A16Chunk& chunk = chunks[begin / kChunk];
     for (int64_t lane = 0; lane < kLanes; ++lane) {
-      const int64_t k = begin + lane * kGroup;
+      const int64_t k = begin + LaneBlock(kLanes, lane) * kNvfp4Block;
       PackGroup(k < cols ? x + k : zeros, lane, chunk);
     }
-    hn::Store(WholeSum(bias, bias, chunk), I32(), chunk.bias);
+    hn::Store(Bias(chunk), I32(), chunk.bias);
   }
 }
 

@@ -1,4 +1,4 @@
-// The W4A4 product. ref/linear_w4a4.cc says what, nvfp4_product-inl.h how: sums of eight code
+// The W4A4 product. ref/linear_w4a4.cc says what, nvfp4_product-inl.h how: sums of 16 code
 // products are exact, only their sum over a row rounds.
 #include <algorithm>
 
@@ -34,21 +34,20 @@ void DecodeActivations(const Nvfp4Matrix& x, int64_t row, void* memory) {
   auto* chunks = static_cast<W4A4Chunk*>(memory);
   const uint8_t* codes = x.codes + row * x.cols / 2;
   const uint8_t* scales = x.block_scales + row * x.cols / kNvfp4Block;
-  const auto bias = hn::Set(U8(), static_cast<uint8_t>(kCodeBias));
   for (int64_t begin = 0; begin < x.cols; begin += kChunk) {
     W4A4Chunk& chunk = chunks[begin / kChunk];
     const int64_t count = std::min(kChunk, x.cols - begin);
     uint8_t padded[kChunk / 2] = {};
     std::copy_n(codes + begin / 2, count / 2, padded);
-    const Nibbles nibbles = LoadNibbles(padded);
-    const auto even = LookUp(kDoubledCodes, nibbles.even);
-    const auto odd = LookUp(kDoubledCodes, nibbles.odd);
-    hn::Store(even, I8(), chunk.even[0]);
-    hn::Store(odd, I8(), chunk.odd[0]);
-    hn::Store(WholeSum(bias, bias, chunk), I32(), chunk.bias);
+    const ChunkCodes loaded = LoadCodes(padded);
+    for (int q = 0; q < kQuarters; ++q) {
+      hn::Store(LookUp(kDoubledCodes, loaded.quarters[q]), I8(), chunk.digits[0][q]);
+    }
+    hn::Store(Bias(chunk), I32(), chunk.bias);
     for (int64_t lane = 0; lane < kLanes; ++lane) {
-      const int64_t block = (begin + 8 * lane) / kNvfp4Block;
-      chunk.scales[lane] = 8 * lane < count ? FloatFromE4m3(scales[block]) : 0.0f;
+      const int64_t block = LaneBlock(kLanes, lane);
+      chunk.scales[lane] =
+          block * kNvfp4Block < count ? FloatFromE4m3(scales[begin / kNvfp4Block + block]) : 0.0f;
     }
   }
 }

@@ -2,11 +2,11 @@
 // three digits a value) and W4A4 (linear_w4a4.cc, one digit: the doubled code). Included once per
 // target, as Highway's own -inl.h files.
 //
-// A chunk is 8 N weights of a row, N the float lanes: one vector of packed codes, whose low nibbles
-// are the even weights. Lane l has the weights [8 l, 8 (l + 1)), half a scale block. The sum of
-// these eight products is an exact integer; it becomes a float, is multiplied by both scales and
-// added to the lane's sum: lane by lane in the order of the chunks, then the lanes, whatever the
-// number of tokens or rows that are multiplied together.
+// A chunk is N scale blocks of a row, N the float lanes: two vectors of packed codes, whose low
+// nibbles are the even weights. Each lane has one block (LaneBlock says which). The sum of its 16
+// products is an exact integer; it becomes a float, is multiplied by both scales and added to the
+// lane's sum: lane by lane in the order of the chunks, then the lanes, whatever the number of
+// tokens or rows that are multiplied together.
 //
 // The multiply instruction takes an unsigned and a signed byte: doubled codes are biased by 12, and
 // 12 times the sum of the activations is taken off again.
@@ -34,10 +34,24 @@ alignas(16) inline constexpr auto kBiasedCodes = [] {
   return bytes;
 }();
 
-/// Shuffle of scale bytes to the upper half of 16 bits, each twice; an index of 0x80 gives zero.
-alignas(32) inline constexpr std::array<uint8_t, 32> kScaleSpread = {
-    0x80, 0, 0x80, 0, 0x80, 1, 0x80, 1, 0x80, 2, 0x80, 2, 0x80, 3, 0x80, 3,
-    0x80, 4, 0x80, 4, 0x80, 5, 0x80, 5, 0x80, 6, 0x80, 6, 0x80, 7, 0x80, 7};
+/// The block of a chunk that lane `lane` of `lanes` has. Of four neighbouring lanes two have blocks
+/// of the first vector of codes, two of the second: what one shuffle within 16 bytes can do.
+constexpr int64_t LaneBlock(int64_t lanes, int64_t lane) {
+  const int64_t of_second = lane % 4 / 2;
+  return of_second * lanes / 2 + lane / 4 * 2 + lane % 2;
+}
+
+/// Shuffle that moves the block scales of kLanes lanes to the upper halves of 16 bits; an index of
+/// 0x80 gives zero.
+template <int64_t kLanes>
+alignas(32) inline constexpr auto kScaleSpread = [] {
+  std::array<uint8_t, 2 * kLanes> indices{};
+  for (int64_t lane = 0; lane < kLanes; ++lane) {
+    indices[static_cast<size_t>(2 * lane)] = 0x80;
+    indices[static_cast<size_t>(2 * lane + 1)] = static_cast<uint8_t>(LaneBlock(kLanes, lane));
+  }
+  return indices;
+}();
 
 inline constexpr int64_t kProductTokens = 4;  ///< tokens that share a decoded weight
 inline constexpr int64_t kProductRows = 16;   ///< rows that use a panel of activations in the cache
@@ -70,14 +84,19 @@ using I32 = hn::ScalableTag<int32_t>;
 using F = hn::ScalableTag<float>;
 using VF = hn::Vec<F>;
 constexpr int64_t kLanes = static_cast<int64_t>(HWY_LANES(float));
-constexpr int64_t kChunk = 8 * kLanes;
+constexpr int64_t kChunk = kNvfp4Block * kLanes;
+
+/// The weights of a block in the order of their codes: those of its first four bytes and of its
+/// last four, of each the low nibbles and the high ones.
+constexpr int kQuarters = 4;
 
 /// One chunk of an activation row: a value is sum over d of digit[d] 256^d, times its lane's scale.
+/// Lane l has the bytes [4 l, 4 (l + 1)) of each quarter: first even, first odd, last even, last
+/// odd.
 template <int kDigits>
 struct ActivationChunk {
-  int8_t even[kDigits][4 * kLanes];
-  int8_t odd[kDigits][4 * kLanes];
-  int32_t bias[kLanes];  ///< kCodeBias x the sum of the lane's eight values
+  int8_t digits[kDigits][kQuarters][4 * kLanes];
+  int32_t bias[kLanes];  ///< kCodeBias x the sum of the lane's 16 values
   float scales[kLanes];
 };
 
@@ -101,40 +120,57 @@ HWY_INLINE hn::Vec<I32> PairSums(hn::Vec<I16> a, int16_t factor) {
 #endif
 }
 
-/// A chunk's block scales x 2^-8, exactly, each in the two lanes of its block: the byte's bits read
-/// as a half-precision number, whose exponent bias is 8 larger.
+/// The first or the last four bytes of each eight of two vectors: what LaneBlock says.
+template <bool kLast>
+HWY_INLINE hn::Vec<U8> HalfBlocks(hn::Vec<U8> a, hn::Vec<U8> b) {
+  constexpr int kPick = kLast ? 0xDD : 0x88;
+  const F d;
+#if HWY_TARGET <= HWY_AVX3
+  return hn::BitCast(U8(),
+                     VF{_mm512_shuffle_ps(hn::BitCast(d, a).raw, hn::BitCast(d, b).raw, kPick)});
+#else
+  return hn::BitCast(U8(),
+                     VF{_mm256_shuffle_ps(hn::BitCast(d, a).raw, hn::BitCast(d, b).raw, kPick)});
+#endif
+}
+
+/// A chunk's block scales x 2^-8, exactly, each in the lane of its block: the byte's bits read as a
+/// half-precision number, whose exponent bias is 8 larger.
 HWY_INLINE VF DecodeScales(const uint8_t* scales) {
   const hn::Rebind<int16_t, F> d16;
   const hn::Rebind<hwy::float16_t, F> half;
   const hn::Repartition<uint8_t, decltype(d16)> d8;
 #if HWY_TARGET <= HWY_AVX3
+  const hn::CappedTag<uint8_t, 16> d16_bytes;
+  const hn::Vec<decltype(d8)> bytes{_mm256_broadcastsi128_si256(hn::LoadU(d16_bytes, scales).raw)};
+#else
   int64_t packed;
   std::memcpy(&packed, scales, sizeof(packed));
-  const hn::Vec<decltype(d8)> bytes{_mm256_set1_epi64x(packed)};
-#else
-  int32_t packed;
-  std::memcpy(&packed, scales, sizeof(packed));
-  const hn::Vec<decltype(d8)> bytes{_mm_cvtsi32_si128(packed)};
+  const hn::Vec<decltype(d8)> bytes{_mm_cvtsi64_si128(packed)};
 #endif
-  const auto spread = hn::TableLookupBytes(bytes, hn::Load(d8, kScaleSpread.data()));
+  const auto spread = hn::TableLookupBytes(bytes, hn::Load(d8, kScaleSpread<kLanes>.data()));
   // s eeee mmm 0000 0000 -> s 0 eeee mmm 000 0000.
   const auto shifted = hn::ShiftRight<1>(hn::BitCast(d16, spread));
   const auto bits = hn::And(shifted, hn::Set(d16, static_cast<int16_t>(0xBFFF)));
   return hn::PromoteTo(F(), hn::BitCast(half, bits));
 }
 
-/// Codes of a chunk, one a byte.
-struct Nibbles {
-  hn::Vec<U8> even;
-  hn::Vec<U8> odd;
+/// Codes of a chunk, one a byte, by quarter.
+struct ChunkCodes {
+  hn::Vec<U8> quarters[kQuarters];
 };
 
-HWY_INLINE Nibbles LoadNibbles(const uint8_t* codes) {
+HWY_INLINE ChunkCodes LoadCodes(const uint8_t* codes) {
   const hn::ScalableTag<uint16_t> d16;
   const auto mask = hn::Set(U8(), uint8_t{0x0F});
-  const auto bytes = hn::LoadU(U8(), codes);
-  const auto shifted = hn::BitCast(U8(), hn::ShiftRight<4>(hn::BitCast(d16, bytes)));
-  return {hn::And(bytes, mask), hn::And(shifted, mask)};
+  const auto a = hn::LoadU(U8(), codes);
+  const auto b = hn::LoadU(U8(), codes + hn::Lanes(U8()));
+  const auto first = HalfBlocks<false>(a, b);
+  const auto last = HalfBlocks<true>(a, b);
+  const auto high = [&](hn::Vec<U8> bytes) {
+    return hn::And(hn::BitCast(U8(), hn::ShiftRight<4>(hn::BitCast(d16, bytes))), mask);
+  };
+  return {{hn::And(first, mask), high(first), hn::And(last, mask), high(last)}};
 }
 
 /// The value of each code in a table of 16 bytes.
@@ -144,15 +180,16 @@ HWY_INLINE hn::Vec<I8> LookUp(const std::array<int8_t, 16>& table, hn::Vec<U8> c
 
 /// A chunk of a weight row in registers.
 struct WeightChunk {
-  hn::Vec<U8> even;  // doubled codes + kCodeBias
-  hn::Vec<U8> odd;
-  VF scales;  // x 2^-8
+  hn::Vec<U8> quarters[kQuarters];  // doubled codes + kCodeBias
+  VF scales;                        // x 2^-8
 };
 
 HWY_INLINE WeightChunk DecodeWeights(const uint8_t* codes, const uint8_t* scales) {
-  const Nibbles nibbles = LoadNibbles(codes);
-  return {hn::BitCast(U8(), LookUp(kBiasedCodes, nibbles.even)),
-          hn::BitCast(U8(), LookUp(kBiasedCodes, nibbles.odd)), DecodeScales(scales)};
+  const ChunkCodes loaded = LoadCodes(codes);
+  const auto biased = [&](int q) {
+    return hn::BitCast(U8(), LookUp(kBiasedCodes, loaded.quarters[q]));
+  };
+  return {{biased(0), biased(1), biased(2), biased(3)}, DecodeScales(scales)};
 }
 
 /// Chunk `chunk` of row n; a shorter last one is filled up with scales of zero.
@@ -169,43 +206,54 @@ HWY_INLINE WeightChunk LoadWeights(const Nvfp4Matrix& weight, int64_t n, int64_t
   return DecodeWeights(padded_codes, padded_scales);
 }
 
-/// Asks the memory for what is `ahead` bytes of codes behind a chunk. The end of the matrix does
-/// not matter: prefetches do not fault.
+/// Asks the memory for the codes that are `ahead` bytes behind a chunk. The end of the matrix does
+/// not matter: prefetches do not fault. The scales, an eighth of the bytes, come in time by the
+/// processor's own prefetch; asking for them too costs more than it gains.
 HWY_INLINE void PrefetchWeights(const Nvfp4Matrix& weight, int64_t n, int64_t chunk,
                                 int64_t ahead) {
   const int64_t offset = n * weight.cols / 2 + chunk * kChunk / 2 + ahead;
   hwy::Prefetch(weight.codes + offset);
-  hwy::Prefetch(weight.block_scales + offset / (kNvfp4Block / 2));
 }
 
-/// Per lane, digit d's products with eight bytes of a, times factor.
+/// Per lane, the products of 16 bytes (at most 24) with digit d, times factor. Sums of eight stay
+/// below 8 x 24 x 128 < 2^15.
 template <int kDigits>
-HWY_INLINE hn::Vec<I32> DigitSum(hn::Vec<U8> even, hn::Vec<U8> odd,
+HWY_INLINE hn::Vec<I32> DigitSum(const hn::Vec<U8> (&bytes)[kQuarters],
                                  const ActivationChunk<kDigits>& x, int d, int16_t factor) {
-  const auto even_products = PairProducts(even, hn::Load(I8(), x.even[d]));
-  const auto odd_products = PairProducts(odd, hn::Load(I8(), x.odd[d]));
-  return PairSums(hn::Add(even_products, odd_products), factor);
+  const auto products = [&](int q) {
+    return PairProducts(bytes[q], hn::Load(I8(), x.digits[d][q]));
+  };
+  return PairSums(hn::Add(hn::Add(products(0), products(1)), hn::Add(products(2), products(3))),
+                  factor);
 }
 
-/// Per lane, the sum of the eight products of bytes (at most 24) and values: exact, below 2^31.
+/// Per lane, the sum of the 16 products of bytes and values, modulo 2^32.
 template <int kDigits>
-HWY_INLINE hn::Vec<I32> WholeSum(hn::Vec<U8> even, hn::Vec<U8> odd,
+HWY_INLINE hn::Vec<I32> WholeSum(const hn::Vec<U8> (&bytes)[kQuarters],
                                  const ActivationChunk<kDigits>& x) {
   static_assert(kDigits == 1 || kDigits == 3);
-  const auto lowest = DigitSum(even, odd, x, 0, 1);
+  const auto lowest = DigitSum(bytes, x, 0, 1);
   if constexpr (kDigits == 1) {
     return lowest;
   } else {
-    const auto middle = DigitSum(even, odd, x, 1, 256);
-    const auto highest = hn::ShiftLeft<16>(DigitSum(even, odd, x, 2, 1));
+    const auto middle = DigitSum(bytes, x, 1, 256);
+    const auto highest = hn::ShiftLeft<16>(DigitSum(bytes, x, 2, 1));
     return hn::Add(hn::Add(lowest, middle), highest);
   }
 }
 
-/// sum + the chunk's products, scaled.
+/// kCodeBias times the sum of each lane's values.
+template <int kDigits>
+HWY_INLINE hn::Vec<I32> Bias(const ActivationChunk<kDigits>& x) {
+  const auto bias = hn::Set(U8(), static_cast<uint8_t>(kCodeBias));
+  const hn::Vec<U8> bytes[kQuarters] = {bias, bias, bias, bias};
+  return WholeSum(bytes, x);
+}
+
+/// sum + the chunk's products, scaled. Less the bias, the sum of 16 is below 16 x 12 x 2^23 < 2^31.
 template <int kDigits>
 HWY_INLINE VF AddProducts(const WeightChunk& weight, const ActivationChunk<kDigits>& x, VF sum) {
-  const auto whole = hn::Sub(WholeSum(weight.even, weight.odd, x), hn::Load(I32(), x.bias));
+  const auto whole = hn::Sub(WholeSum(weight.quarters, x), hn::Load(I32(), x.bias));
   const auto scales = hn::Mul(weight.scales, hn::Load(F(), x.scales));
   return hn::MulAdd(hn::ConvertTo(F(), whole), scales, sum);
 }
