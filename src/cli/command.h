@@ -40,6 +40,7 @@ void RegisterInspect(CLI::App& app, Action& action);
 void RegisterVerify(CLI::App& app, Action& action);
 void RegisterQuantize(CLI::App& app, Action& action);
 void RegisterDequantize(CLI::App& app, Action& action);
+void RegisterSynth(CLI::App& app, Action& action);
 void RegisterRun(CLI::App& app, Action& action);
 void RegisterChat(CLI::App& app, Action& action);
 void RegisterTokenize(CLI::App& app, Action& action);

@@ -16,8 +16,8 @@ constexpr const char* kVersion = "0.1.0";
 std::vector<RegisterFn> Commands() {
   return {
       // one a line
-      RegisterQuantize, RegisterDequantize, RegisterInspect, RegisterVerify,
-      RegisterRun,      RegisterChat,       RegisterEval,    RegisterTokenize,
+      RegisterQuantize, RegisterDequantize, RegisterInspect,  RegisterVerify, RegisterRun,
+      RegisterChat,     RegisterEval,       RegisterTokenize, RegisterSynth,
   };
 }
 

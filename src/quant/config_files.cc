@@ -18,10 +18,11 @@ ordered_json Producer(ModeloptCompat compat) {
   return {{"name", "modelopt"}, {"version", compat == ModeloptCompat::k044 ? "0.44.0" : "0.45.0"}};
 }
 
-ordered_json Writer(const Nvfp4Profile& profile) {
+ordered_json Writer(const QuantizationFacts& facts) {
+  if (!facts.measured) return {{"name", "facet"}, {"method", "synth"}};
   return {{"name", "facet"},
           {"method", "max"},
-          {"division", profile.division == DivisionProfile::kDiv ? "div" : "mul_rcp"}};
+          {"division", facts.profile.division == DivisionProfile::kDiv ? "div" : "mul_rcp"}};
 }
 
 ordered_json QuantizationObject(const QuantizationFacts& facts) {
@@ -51,7 +52,7 @@ std::string HfQuantConfigJson(const QuantizationFacts& facts) {
                                {"kv_cache_quant_algo", nullptr},
                                {"group_size", kNvfp4Block},
                                {"exclude_modules", facts.exclude}}},
-                             {"written_by", Writer(facts.profile)}};
+                             {"written_by", Writer(facts)}};
   return file.dump(kModeloptIndent) + "\n";
 }
 

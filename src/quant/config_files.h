@@ -14,6 +14,8 @@ namespace facet {
 struct QuantizationFacts {
   Nvfp4Profile profile;
   std::vector<std::string> exclude;
+  bool measured =
+      true;  ///< false: nothing was quantized, codes and scales are drawn (synthesizer.h)
 };
 
 /// The whole hf_quant_config.json.

@@ -39,12 +39,12 @@ std::vector<std::string> ExcludePatterns(std::span<const std::string> kept,
   return {patterns.begin(), patterns.end()};
 }
 
-Selection SelectLinears(const Checkpoint& source) {
+Selection SelectLinears(const ModelConfig& config) {
   Selection selection;
   // The output layer is the embedding's table: it owns no tensor, but every producer lists it.
   std::vector<std::string> kept = {"lm_head"};
   std::vector<std::string> quantized;
-  for (TensorSpec& spec : TensorSpecs(source.config())) {
+  for (TensorSpec& spec : TensorSpecs(config)) {
     if (IsKeptLinear(spec)) kept.push_back(spec.name.substr(0, spec.name.size() - kWeight.size()));
     if (spec.kind != TensorKind::kLinear) continue;
     if (spec.shape[1] % kNvfp4Block != 0) {

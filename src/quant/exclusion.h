@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/model_config.h"
 #include "checkpoint/tensor_specs.h"
 
 namespace facet {
@@ -18,9 +18,9 @@ struct Selection {
   std::vector<std::string> warnings;
 };
 
-/// Selects by the configuration. A linear whose input width is no multiple of 16 cannot be cut into
-/// blocks: it stays BF16, is listed, and is warned about.
-Selection SelectLinears(const Checkpoint& source);
+/// Selects by the configuration alone. A linear whose input width is no multiple of 16 cannot be
+/// cut into blocks: it stays BF16, is listed, and is warned about.
+Selection SelectLinears(const ModelConfig& config);
 
 /// modelopt's rule: each kept module is replaced by "prefix*" with the shortest prefix at a dot
 /// that no quantized module begins with; by "prefix.*" where only that avoids them; by its own name

@@ -133,6 +133,17 @@ Result<void> Export(const ShardPlan& plan, const ExportedConfigs& configs, const
   return folder.Publish();
 }
 
+Result<void> ExportWithFiles(const ShardPlan& plan, const std::vector<ExportedFile>& files,
+                             StagedFolder folder, std::string_view stage,
+                             const RunControl& control) {
+  FACET_RETURN_IF_ERROR(WriteWeights(plan, folder.path(), stage, control));
+  for (const ExportedFile& file : files) {
+    FACET_RETURN_IF_ERROR(WriteFile(folder.path() / file.name, file.contents));
+  }
+  FACET_RETURN_IF_ERROR(control.Check());
+  return folder.Publish();
+}
+
 Unit CopiedTensor(const Checkpoint& source, const TensorInfo& tensor) {
   const auto write = [&source, &tensor](SafetensorsWriter& writer) -> Result<void> {
     FACET_RETURN_IF_ERROR(writer.Append(tensor.name, tensor.bytes));

@@ -44,6 +44,17 @@ Result<void> Export(const ShardPlan& plan, const ExportedConfigs& configs,
                     const std::filesystem::path& source, StagedFolder folder,
                     std::string_view stage, const RunControl& control);
 
+/// A whole file of the new folder.
+struct ExportedFile {
+  std::string name;
+  std::string contents;
+};
+
+/// Export() where there is no source: a plan's weights and these files.
+Result<void> ExportWithFiles(const ShardPlan& plan, const std::vector<ExportedFile>& files,
+                             StagedFolder folder, std::string_view stage,
+                             const RunControl& control);
+
 /// A tensor that is copied byte by byte. `source` must outlive the unit.
 Unit CopiedTensor(const Checkpoint& source, const TensorInfo& tensor);
 

@@ -8,16 +8,11 @@
 #include "quant/config_files.h"
 #include "quant/exclusion.h"
 #include "quant/export.h"
+#include "quant/nvfp4_unit.h"
 #include "quant/round_to_nearest.h"
 
 namespace facet {
 namespace {
-
-/// A group's two scalars. Without input_scale a linear runs with unquantized activations.
-struct GroupScales {
-  float global_scale = 1;
-  std::optional<float> input_scale;
-};
 
 using Scales = std::map<std::string, GroupScales>;  // by the group's name
 
@@ -65,22 +60,6 @@ std::span<const std::byte> BytesOf(const std::vector<uint8_t>& bytes) {
   return std::as_bytes(std::span(bytes));
 }
 
-/// The float scalars of a linear: [] as modelopt writes them.
-Piece ScalarPiece(const TensorSpec& linear, const GroupScales& scales) {
-  std::vector<std::pair<std::string, float>> values = {
-      {linear.module + ".weight_scale_2", scales.global_scale}};
-  if (scales.input_scale) values.emplace_back(linear.module + ".input_scale", *scales.input_scale);
-  Piece piece;
-  for (const auto& [name, value] : values) piece.tensors.push_back({name, DType::kF32, Shape{}});
-  piece.write = [values](SafetensorsWriter& writer) -> Result<void> {
-    for (const auto& [name, value] : values) {
-      FACET_RETURN_IF_ERROR(writer.Append(name, std::as_bytes(std::span(&value, 1))));
-    }
-    return {};
-  };
-  return piece;
-}
-
 /// Quantizes the quantizable, copies the rest.
 class WeightExport {
  public:
@@ -111,16 +90,10 @@ class WeightExport {
 
  private:
   Unit QuantizedUnit(const TensorSpec& linear, const GroupScales& scales) const {
-    const int64_t rows = linear.shape[0];
-    const int64_t cols = linear.shape[1];
-    Piece matrix;
-    matrix.tensors = {
-        {linear.module + ".weight", DType::kU8, {rows, cols / 2}},
-        {linear.module + ".weight_scale", DType::kF8E4M3, {rows, cols / kNvfp4Block}}};
-    matrix.write = [this, linear, global = scales.global_scale](SafetensorsWriter& writer) {
-      return WriteMatrix(linear, global, writer);
-    };
-    return {.pieces = {ScalarPiece(linear, scales), std::move(matrix)}};
+    return Nvfp4Unit(linear, scales,
+                     [this, linear, global = scales.global_scale](SafetensorsWriter& writer) {
+                       return WriteMatrix(linear, global, writer);
+                     });
   }
 
   Result<void> WriteMatrix(const TensorSpec& linear, float global_scale,
@@ -174,7 +147,7 @@ Result<ExportReport> QuantizeCheckpoint(const Checkpoint& source,
                                         Backend& backend, const QuantizeOptions& options,
                                         const RunControl& control) {
   FACET_RETURN_IF_ERROR(CheckSource(source));
-  const Selection selection = SelectLinears(source);
+  const Selection selection = SelectLinears(source.config());
   if (selection.quantized.empty()) {
     return Fail(ErrorCode::kUnsupported, "{}: no weight can be quantized",
                 source.folder().string());

@@ -26,6 +26,13 @@ TEST(ConfigFilesTest, HfQuantConfigHasTheKeysThatReadersRequire) {
   EXPECT_EQ(file.at("written_by").at("division"), "mul_rcp");
 }
 
+TEST(ConfigFilesTest, WhatIsDrawnClaimsNoMethodOfQuantization) {
+  QuantizationFacts facts = kFacts;
+  facts.measured = false;
+  const auto file = ordered_json::parse(HfQuantConfigJson(facts));
+  EXPECT_EQ(file.at("written_by").dump(), R"({"name":"facet","method":"synth"})");
+}
+
 TEST(ConfigFilesTest, ConfigJsonKeepsEverythingElseInOrder) {
   const std::string before =
       R"({"z": 1, "a": {"y": 1e-06, "b": 1000000.0}, "text": "ü", "n": null, "l": [3, 1, 2]})";

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "checkpoint/checkpoint.h"
 #include "testing/paths.h"
 #include "testing/poke.h"
 #include "testing/result_matchers.h"
@@ -47,7 +48,7 @@ TEST(ExcludePatternsTest, FullNameWhereEveryPrefixCollides) {
 
 TEST(SelectLinearsTest, EveryLinearOfTheLayersAndNothingElse) {
   const Checkpoint source = Value(Checkpoint::Open(testing::SourcePath("models/tiny")));
-  const Selection selection = SelectLinears(source);
+  const Selection selection = SelectLinears(source.config());
   // 12 layers of q, k, o, gate, up, down; v in the 10 sliding ones.
   EXPECT_EQ(selection.quantized.size(), 12u * 6 + 10);
   EXPECT_THAT(selection.exclude, ElementsAre("lm_head", "model.embed_audio*", "model.embed_vision*",
@@ -74,7 +75,7 @@ TEST(SelectLinearsTest, WidthsThatNoBlockFitsStay) {
   testing::CopyCheckpoint(testing::CasePath("tiny"), copy);
   testing::EditJson(copy / "config.json",
                     [](auto& json) { json.at("text_config").at("intermediate_size") = 40; });
-  const Selection selection = SelectLinears(Value(Checkpoint::Open(copy)));
+  const Selection selection = SelectLinears(Value(Checkpoint::Open(copy)).config());
   EXPECT_EQ(selection.warnings.size(), 6u);
   for (const TensorSpec& spec : selection.quantized) {
     EXPECT_FALSE(spec.module.ends_with("down_proj"));
