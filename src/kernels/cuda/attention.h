@@ -47,9 +47,17 @@ struct AttentionDesc {
 cudaError_t AttentionPrefill(const AttentionDesc& desc, std::span<const CacheSequence> sequences,
                              cudaStream_t stream);
 
-/// The plain kernel: any shape, float32 arithmetic. `sequences` as in AttentionPrefill.
+/// The plain kernel: any shape with head_dim up to 1024, float32 arithmetic. `sequences` as in
+/// AttentionPrefill.
 cudaError_t AttentionPlain(const AttentionDesc& desc, std::span<const CacheSequence> sequences,
                            cudaStream_t stream);
+
+/// The same with `sequences` in device memory [count], none of more than max_rows rows.
+cudaError_t AttentionPlainFromDevice(const AttentionDesc& desc, const CacheSequence* sequences,
+                                     int64_t count, int64_t max_rows, cudaStream_t stream);
+
+inline constexpr int64_t kMaxDecodeSequences = 256;
+inline constexpr int64_t kMaxDecodeRows = 64;
 
 /// Few query rows a sequence, long caches: the cache is split over the chip and the parts are
 /// merged in a fixed order. The split depends on nothing but the sequence's own span.
@@ -59,22 +67,18 @@ struct AttentionDecodeDesc {
   /// with new positions.
   const CacheSequence* sequences = nullptr;
   int64_t count = 0;     ///< 1 to kMaxDecodeSequences
-  int64_t max_rows = 1;  ///< no sequence has more rows; 1 to 16
+  int64_t max_rows = 1;  ///< no sequence has more rows; 1 to kMaxDecodeRows
   /// No sequence reaches past this many positions: sizes the grid and the scratch.
   int64_t max_depth = 0;
   void* scratch = nullptr;  ///< AttentionDecodeScratchBytes, 16-byte aligned
 };
 
-inline constexpr int64_t kMaxDecodeSequences = 256;
-
-/// Whether AttentionDecode has a kernel for this shape: head_dim 256 or 512, heads / kv_heads 1, 2,
-/// 4, 8 or 16. Otherwise call AttentionPlain or AttentionPrefill.
-bool AttentionDecodeFits(const AttentionDesc& shape);
-
 /// Bytes of scratch for a desc; `scratch` and the sequences' contents are not looked at. Does not
 /// fall when count, max_rows or max_depth grow.
 int64_t AttentionDecodeScratchBytes(const AttentionDecodeDesc& desc);
 
+/// Tensor cores for head_dim 256 and 512 where heads / kv_heads divides 16, the plain kernel
+/// otherwise.
 cudaError_t AttentionDecode(const AttentionDecodeDesc& desc, cudaStream_t stream);
 
 }  // namespace facet::cuda

@@ -19,12 +19,13 @@ struct CacheSlot {
 };
 
 /// Device pointers. Row t of query, key, value belongs to token t; a row's heads are consecutive.
-/// Strides are in elements, so that the three may be parts of one fused projection's output.
+/// Strides are in elements, so that the three may be parts of one fused projection's output;
+/// multiples of 4, bases 16-byte aligned.
 struct HeadNormRopeDesc {
   int64_t tokens = 0;
   int64_t heads = 0;
   int64_t kv_heads = 0;
-  int64_t head_dim = 0;  ///< even, up to 1024
+  int64_t head_dim = 0;  ///< a multiple of 8, up to 1024
   const float* query = nullptr;
   int64_t query_stride = 0;
   const float* key = nullptr;
