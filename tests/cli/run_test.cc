@@ -6,13 +6,16 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "testing/background_process.h"
 #include "testing/exported.h"
 #include "testing/paths.h"
+#include "testing/poke.h"
 #include "testing/process.h"
 
 namespace facet {
 namespace {
 
+using testing::BackgroundProcess;
 using testing::CasePath;
 using testing::GoldenPath;
 using ::testing::HasSubstr;
@@ -182,14 +185,27 @@ class ScriptTest : public ::testing::Test {
 };
 
 TEST_F(ScriptTest, CtrlCStopsCleanlyWithTheTextSoFar) {
-  const auto result =
-      RunProcess({"timeout", "--preserve-status", "-s", "INT", "1", FACET_BINARY, "run",
-                  Script("script_loop").string(), "\n", "--raw", "--temperature", "0", "--threads",
-                  "1", "--backend", "ref", "--max-tokens", "8000", "--json"});
-  EXPECT_EQ(result.exit_code, 130) << result.err;
-  const auto answer = nlohmann::json::parse(result.out);
-  EXPECT_EQ(answer["finish_reason"], "cancelled");
-  EXPECT_THAT(answer["text"].get<std::string>(), ::testing::StartsWith("abab"));
+  const auto out = folder_.path() / "out";
+  std::vector<std::string> command = {FACET_BINARY, "run",       Script("script_loop").string(),
+                                      "\n",         "--raw",     "--temperature",
+                                      "0",          "--threads", "1",
+                                      "--backend",  "ref",       "--max-tokens",
+                                      "8000"};
+  BackgroundProcess streaming(command, out);
+  ASSERT_TRUE(streaming.WaitUntil([&] {
+    std::error_code error;
+    return std::filesystem::file_size(out, error) >= 4 && !error;
+  }));
+  streaming.Signal(SIGINT);
+  EXPECT_EQ(streaming.Wait(), 130);
+  EXPECT_THAT(testing::ReadBytes(out), ::testing::StartsWith("abab"));
+
+  command.push_back("--json");
+  BackgroundProcess reporting(command, out);
+  ASSERT_TRUE(reporting.WaitUntil([&] { return reporting.Catches(SIGINT); }));
+  reporting.Signal(SIGINT);
+  EXPECT_EQ(reporting.Wait(), 130);
+  EXPECT_EQ(nlohmann::json::parse(testing::ReadBytes(out))["finish_reason"], "cancelled");
 }
 
 TEST_F(ScriptTest, AReaderThatLeavesEndsTheAnswer) {

@@ -18,8 +18,9 @@ namespace facet::testing {
 
 class BackgroundProcess {
  public:
-  /// Starts `command` with its output thrown away.
-  explicit BackgroundProcess(const std::vector<std::string>& command) {
+  /// Starts `command`, its output going to the file `out`, what it says beside thrown away.
+  explicit BackgroundProcess(const std::vector<std::string>& command,
+                             const std::filesystem::path& out = "/dev/null") {
     std::vector<char*> arguments;
     for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
@@ -27,7 +28,9 @@ class BackgroundProcess {
     if (pid_ < 0) throw std::runtime_error("fork failed");
     if (pid_ == 0) {
       const int null = ::open("/dev/null", O_RDWR);
-      for (const int descriptor : {0, 1, 2}) ::dup2(null, descriptor);
+      const int file = ::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      for (const int descriptor : {0, 2}) ::dup2(null, descriptor);
+      ::dup2(file, 1);
       ::execv(arguments[0], arguments.data());
       ::_exit(127);
     }
@@ -63,6 +66,17 @@ class BackgroundProcess {
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
     return true;
+  }
+
+  /// Whether it has a handler for `signal`.
+  bool Catches(int signal) const {
+    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+    std::string word;
+    while (status >> word) {
+      if (word != "SigCgt:" || !(status >> word)) continue;
+      return (std::stoull(word, nullptr, 16) >> (signal - 1) & 1) != 0;
+    }
+    return false;
   }
 
   /// Bytes of memory that are not pages of files, right now; 0 once it has ended.
