@@ -1,0 +1,323 @@
+// The linear kernel of Hopper: one producer warp keeps a ring of stages in shared memory full, the
+// consumer warpgroups multiply. Packed weights never exist decoded in memory: each consumer turns
+// the words of its rows into A fragments in registers while the matrix unit works on earlier ones.
+// CTAs are persistent and walk over tiles.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/cuda/nvfp4_decode.cuh"
+#include "kernels/cuda/sm90/barrier.cuh"
+#include "kernels/cuda/sm90/linear_epilogue.cuh"
+#include "kernels/cuda/sm90/linear_tile.cuh"
+#include "kernels/cuda/sm90/wgmma.cuh"
+
+namespace facet::cuda::sm90 {
+
+/// Where shared memory's pieces are; the same offsets in every CTA of a cluster.
+template <class Tile>
+struct SharedLayout {
+  uint32_t stages;    // kStages x (activations, then weights), 1024-byte aligned
+  uint32_t barriers;  // full[kStages], empty[kStages], summable, summed
+  float* staging;
+
+  __device__ uint32_t Input(int stage) const { return stages + stage * Tile::kStageBytes; }
+  __device__ uint32_t Weights(int stage) const { return Input(stage) + Tile::kInputBytes; }
+  __device__ uint32_t Full(int stage) const { return barriers + 8 * stage; }
+  __device__ uint32_t Empty(int stage) const { return barriers + 8 * (Tile::kStages + stage); }
+  /// Split tiles: every CTA's partial sums are staged; every CTA has read them.
+  __device__ uint32_t Summable() const { return barriers + 16 * Tile::kStages; }
+  __device__ uint32_t Summed() const { return Summable() + 8; }
+};
+
+/// A position in the ring: which stage, and the parity of its current phase.
+template <class Tile>
+struct RingPosition {
+  int stage = 0;
+  uint32_t parity = 0;
+
+  __device__ void Next() {
+    if (++stage == Tile::kStages) {
+      stage = 0;
+      parity ^= 1;
+    }
+  }
+};
+
+/// One CTA's tile, and its range of 64-column steps.
+struct TilePosition {
+  int first_row = 0;
+  int first_token = 0;
+  int first_step = 0;
+  int last_step = 0;
+};
+
+/// The walk over tiles. Token tiles are taken in groups; within a group the weight is swept once,
+/// tiles that are close in time sharing weights and activations in L2.
+template <class Tile>
+struct TileWalk {
+  const LinearArgs& args;
+  int rank;  // in the cluster
+
+  __device__ int First() const { return static_cast<int>(blockIdx.x) / args.splits; }
+  __device__ int Stride() const { return static_cast<int>(gridDim.x) / args.splits; }
+  __device__ int Count() const { return args.feature_tiles * args.token_tiles; }
+
+  __device__ TilePosition At(int index) const {
+    const int group = index / (args.feature_tiles * kGroupTokenTiles);
+    const int within = index - group * args.feature_tiles * kGroupTokenTiles;
+    const int width = min(kGroupTokenTiles, args.token_tiles - group * kGroupTokenTiles);
+    TilePosition position;
+    position.first_row = within / width * Tile::kFeatures;
+    position.first_token = (group * kGroupTokenTiles + within % width) * Tile::kTokens;
+    position.first_step = rank * args.col_tiles / args.splits;
+    position.last_step = (rank + 1) * args.col_tiles / args.splits;
+    return position;
+  }
+};
+
+template <class Tile>
+__device__ inline void InitBarriers(const SharedLayout<Tile>& shared, int splits) {
+  constexpr uint32_t kWarps = 4 * Tile::kConsumers;
+  for (int stage = 0; stage < Tile::kStages; ++stage) {
+    BarrierInit(shared.Full(stage), 1);
+    BarrierInit(shared.Empty(stage), kWarps);
+  }
+  BarrierInit(shared.Summable(), kWarps * static_cast<uint32_t>(splits));
+  BarrierInit(shared.Summed(), kWarps * static_cast<uint32_t>(splits));
+  BarrierInitFence();
+}
+
+/// Opens a stage for one step and starts the copy of its weights.
+template <class Tile>
+__device__ inline void LoadWeights(const LinearArgs& args, const SharedLayout<Tile>& shared,
+                                   const TilePosition& tile, int step, int stage) {
+  constexpr bool kPacked = Tile::kWeights == WeightForm::kNvfp4;
+  constexpr int kRecordWords = static_cast<int>(kPackRecordBytes) / 4;
+  BarrierArriveExpect(shared.Full(stage), Tile::kInputBytes + Tile::kWeightBytes);
+  LoadBox(shared.Weights(stage), &args.weights, step * (kPacked ? kRecordWords : kStepCols),
+          kPacked ? tile.first_row / 16 : tile.first_row, shared.Full(stage));
+}
+
+/// Keeps the ring full. The weights of the first stages are on their way before the previous
+/// kernel's outputs are waited for.
+template <class Tile>
+__device__ inline void Produce(const LinearArgs& args, const SharedLayout<Tile>& shared,
+                               const TileWalk<Tile>& walk) {
+  const TilePosition start = walk.At(walk.First());
+  const int early = min(Tile::kStages, start.last_step - start.first_step);
+  for (int i = 0; i < early; ++i) LoadWeights(args, shared, start, start.first_step + i, i);
+  WaitForPreviousKernels();
+  RingPosition<Tile> ring;
+  int loaded = 0;
+  for (int index = walk.First(); index < walk.Count(); index += walk.Stride()) {
+    const TilePosition tile = walk.At(index);
+    for (int step = tile.first_step; step < tile.last_step; ++step) {
+      if (loaded >= early) {
+        BarrierWait(shared.Empty(ring.stage), ring.parity ^ 1);
+        LoadWeights(args, shared, tile, step, ring.stage);
+      } else {
+        ++loaded;
+      }
+      LoadBox(shared.Input(ring.stage), &args.x, step * kStepCols, tile.first_token,
+              shared.Full(ring.stage));
+      ring.Next();
+    }
+  }
+}
+
+/// This warp is done with a stage.
+template <class Tile>
+__device__ inline void ReleaseStage(const SharedLayout<Tile>& shared, int stage) {
+  if (threadIdx.x % 32 == 0) BarrierArrive(shared.Empty(stage));
+}
+
+/// A lane's words and scales of one record.
+struct LaneRecord {
+  uint4 words;
+  uint2 scales;  // of row g, of row g + 8
+};
+
+__device__ inline LaneRecord ReadRecord(uint32_t record) {
+  const uint32_t lane = threadIdx.x % 32;
+  LaneRecord result;
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(result.words.x), "=r"(result.words.y), "=r"(result.words.z),
+                 "=r"(result.words.w)
+               : "r"(record + 16 * lane));
+  asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];"
+               : "=r"(result.scales.x), "=r"(result.scales.y)
+               : "r"(record + static_cast<uint32_t>(kPackCodeBytes) + 8 * (lane / 4)));
+  return result;
+}
+
+__device__ inline uint32_t WordOf(const uint4& words, int index) {
+  return index == 0 ? words.x : index == 1 ? words.y : index == 2 ? words.z : words.w;
+}
+
+/// One stage's products for a consumer with packed weights. Fragments of a stage's four steps have
+/// registers of their own, so that two steps can be under way while the next one is decoded; after
+/// the second one, nothing of the stage before is.
+template <class Tile, typename Release>
+__device__ inline void MultiplyPacked(uint32_t weights, uint32_t input, uint32_t consumer,
+                                      bool accumulate,
+                                      float (&acc)[Tile::kBlocks][Tile::kTokens / 2],
+                                      const Release& release_previous) {
+  const uint32_t warp = threadIdx.x % 128 / 32;
+  LaneRecord records[Tile::kBlocks];
+#pragma unroll
+  for (int block = 0; block < Tile::kBlocks; ++block) {
+    const uint32_t row_tile = 4 * (consumer * Tile::kBlocks + block) + warp;
+    records[block] = ReadRecord(weights + row_tile * static_cast<uint32_t>(kPackRecordBytes));
+  }
+  const uint64_t b = MatrixDescriptor(input);
+  uint32_t fragments[4][Tile::kBlocks][4];
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+#pragma unroll
+    for (int block = 0; block < Tile::kBlocks; ++block) {
+      DecodeFragment(WordOf(records[block].words, j), ScalePair(records[block].scales.x, j),
+                     ScalePair(records[block].scales.y, j), fragments[j][block]);
+    }
+    WgmmaFence();
+#pragma unroll
+    for (int block = 0; block < Tile::kBlocks; ++block) {
+      WgmmaRegisters<Tile::kTokens>(acc[block], fragments[j][block], b + j * kDescriptorK16,
+                                    accumulate || j > 0);
+    }
+    WgmmaCommit();
+    WgmmaWait<1>();
+    if (j == 1) release_previous();
+  }
+}
+
+/// The same with BF16 weights in shared memory.
+template <class Tile, typename Release>
+__device__ inline void MultiplyBf16(uint32_t weights, uint32_t input, uint32_t consumer,
+                                    bool accumulate, float (&acc)[Tile::kBlocks][Tile::kTokens / 2],
+                                    const Release& release_previous) {
+  constexpr uint32_t kBlockBytes = 64 * kStepCols * 2;
+  const uint64_t b = MatrixDescriptor(input);
+  WgmmaFence();
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+#pragma unroll
+    for (int block = 0; block < Tile::kBlocks; ++block) {
+      const uint64_t a =
+          MatrixDescriptor(weights + (consumer * Tile::kBlocks + block) * kBlockBytes);
+      WgmmaShared<Tile::kTokens>(acc[block], a + j * kDescriptorK16, b + j * kDescriptorK16,
+                                 accumulate || j > 0);
+    }
+  }
+  WgmmaCommit();
+  WgmmaWait<1>();
+  release_previous();
+}
+
+/// The sum over a tile's steps.
+template <class Tile>
+__device__ inline void MultiplyTile(const SharedLayout<Tile>& shared, const TilePosition& tile,
+                                    uint32_t consumer, RingPosition<Tile>& ring,
+                                    float (&acc)[Tile::kBlocks][Tile::kTokens / 2]) {
+  int previous = -1;
+  const auto release_previous = [&] {
+    if (previous >= 0) ReleaseStage(shared, previous);
+  };
+  for (int step = tile.first_step; step < tile.last_step; ++step) {
+    BarrierWait(shared.Full(ring.stage), ring.parity);
+    const uint32_t weights = shared.Weights(ring.stage);
+    const uint32_t input = shared.Input(ring.stage);
+    const bool accumulate = step > tile.first_step;
+    if constexpr (Tile::kWeights == WeightForm::kNvfp4) {
+      MultiplyPacked<Tile>(weights, input, consumer, accumulate, acc, release_previous);
+    } else {
+      MultiplyBf16<Tile>(weights, input, consumer, accumulate, acc, release_previous);
+    }
+    previous = ring.stage;
+    ring.Next();
+  }
+  WgmmaWait<0>();
+  release_previous();
+}
+
+/// Arrives for this warp at a barrier of every CTA of the cluster, and waits for all of them.
+__device__ inline void MeetCluster(uint32_t barrier, uint32_t parity, int splits) {
+  __syncwarp();
+  const uint32_t lane = threadIdx.x % 32;
+  if (lane < static_cast<uint32_t>(splits)) BarrierArriveCluster(ClusterAddress(barrier, lane));
+  BarrierWait(barrier, parity);
+}
+
+/// Adds up the cluster's partial sums and stores them, kSumTokens tokens at a time.
+template <class Tile>
+__device__ inline void SumTile(const LinearArgs& args, const SharedLayout<Tile>& shared,
+                               const TilePosition& tile, int rank, uint32_t& parity,
+                               const float (&acc)[Tile::kBlocks][Tile::kTokens / 2]) {
+#pragma unroll
+  for (int chunk = 0; chunk < Tile::kTokens / Tile::kSumTokens; ++chunk) {
+    StagePartial<Tile>(threadIdx.x / 128 - 1, shared.staging, acc, chunk);
+    MeetCluster(shared.Summable(), parity, args.splits);
+    StoreSums<Tile>(args, tile.first_row, tile.first_token + chunk * Tile::kSumTokens, rank,
+                    shared.staging);
+    MeetCluster(shared.Summed(), parity, args.splits);
+    parity ^= 1;
+  }
+}
+
+template <class Tile>
+__device__ inline void Consume(const LinearArgs& args, const SharedLayout<Tile>& shared,
+                               const TileWalk<Tile>& walk) {
+  const uint32_t consumer = threadIdx.x / 128 - 1;
+  RingPosition<Tile> ring;
+  uint32_t sum_parity = 0;
+  float acc[Tile::kBlocks][Tile::kTokens / 2];
+  for (int index = walk.First(); index < walk.Count(); index += walk.Stride()) {
+    const TilePosition tile = walk.At(index);
+    MultiplyTile(shared, tile, consumer, ring, acc);
+    if constexpr (Tile::kSplit) {
+      SumTile(args, shared, tile, walk.rank, sum_parity, acc);
+    } else {
+      constexpr int kRows = 64 * Tile::kBlocks;
+      StoreTile<Tile>(args, tile.first_row + kRows * static_cast<int>(consumer), tile.first_token,
+                      consumer, shared.staging + consumer * kChunkTokens * Tile::kStagedStride,
+                      acc);
+    }
+  }
+}
+
+template <class Tile>
+__global__ void __launch_bounds__(Tile::kThreads, 1)
+    LinearKernel(const __grid_constant__ LinearArgs args) {
+  extern __shared__ uint8_t memory[];
+  SharedLayout<Tile> shared;
+  const uint32_t base = SharedAddress(memory);
+  const uint32_t padding = (1024 - base % 1024) % 1024;
+  shared.stages = base + padding;
+  shared.staging = reinterpret_cast<float*>(memory + padding + Tile::kStages * Tile::kStageBytes);
+  shared.barriers = shared.stages + Tile::kStages * Tile::kStageBytes + Tile::kStagingBytes;
+  const TileWalk<Tile> walk{args, Tile::kSplit ? static_cast<int>(ClusterRank()) : 0};
+
+  if (threadIdx.x == 0) {
+    InitBarriers(shared, args.splits);
+    PrefetchMap(&args.weights);
+    PrefetchMap(&args.x);
+    LetNextKernelStart();
+  }
+  __syncthreads();
+  if constexpr (Tile::kSplit) ClusterSync();
+
+  if (threadIdx.x < 128) {
+    LowerRegisters<Tile::kProducerRegisters>();
+    if (threadIdx.x == 0) Produce(args, shared, walk);
+  } else {
+    RaiseRegisters<Tile::kConsumerRegisters>();
+    Consume(args, shared, walk);
+  }
+  // A CTA's shared memory lives until its neighbors are done with it.
+  if constexpr (Tile::kSplit) {
+    __syncthreads();
+    ClusterSync();
+  }
+}
+
+}  // namespace facet::cuda::sm90
