@@ -56,7 +56,7 @@ cudaError_t AttentionPlain(const AttentionDesc& desc, std::span<const CacheSeque
 cudaError_t AttentionPlainFromDevice(const AttentionDesc& desc, const CacheSequence* sequences,
                                      int64_t count, int64_t max_rows, cudaStream_t stream);
 
-inline constexpr int64_t kMaxDecodeSequences = 256;
+inline constexpr int64_t kMaxDecodeSequences = 128;
 inline constexpr int64_t kMaxDecodeRows = 64;
 
 /// Few query rows a sequence, long caches: the cache is split over the chip and the parts are

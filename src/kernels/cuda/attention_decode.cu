@@ -1,8 +1,9 @@
 // Decode attention: few query rows a sequence, the cache split over the chip.
 //
 // A work item is (sequence, 16 query rows, kv head, part of the span). A block streams its items'
-// keys and values through a ring of shared-memory stages: one warp issues bulk copies of cache rows
-// and runs ahead over item borders, eight warps compute. For a tile of positions each of the eight
+// keys and values through a ring of shared-memory stages: four warps copy and run ahead over item
+// borders (one bulk copy a cache row instead, from one warp, took 48 ns a row and was the limit),
+// eight warps compute. For a tile of positions each of the eight
 // computes a share of the scores (16 rows x 8 positions, over all or half of the dims), all
 // exchange them, repeat the softmax for themselves, and add the tile's values into their own output
 // columns. Items leave unnormalized outputs with their maximum and sum; a second kernel merges the
@@ -19,21 +20,23 @@ namespace {
 
 constexpr int kItemRows = 16;  ///< the height of a matrix product
 constexpr int kMaxSplits = 128;
-constexpr int kMinSplit = 64;  ///< positions
 constexpr int kSplitStep = 16;
 constexpr int kComputeWarps = 8;
-constexpr int kThreads = (kComputeWarps + 1) * 32;
+constexpr int kCopyThreads = 128;
 constexpr int kComputeThreads = kComputeWarps * 32;
+constexpr int kThreads = kComputeThreads + kCopyThreads;
 constexpr int kPad = 16;  ///< bytes between cache rows in shared memory, against bank conflicts
 
 __host__ __device__ constexpr int CeilDiv(int a, int b) { return (a + b - 1) / b; }
 
+/// Positions of the shortest part: 64 KB of keys and values.
+__host__ __device__ constexpr int MinSplit(int head_dim) { return head_dim == 512 ? 32 : 64; }
+
 /// Positions of a part of a span.
-__host__ __device__ constexpr int SplitLength(int span) {
+__host__ __device__ constexpr int SplitLength(int span, int min_split) {
   const int even = CeilDiv(span, kMaxSplits);
-  return even <= kMinSplit ? kMinSplit : CeilDiv(even, kSplitStep) * kSplitStep;
+  return even <= min_split ? min_split : CeilDiv(even, kSplitStep) * kSplitStep;
 }
-__host__ __device__ constexpr int SplitCount(int span) { return CeilDiv(span, SplitLength(span)); }
 
 struct DecodeParams {
   const void* query;
@@ -44,6 +47,7 @@ struct DecodeParams {
   int kv_heads;
   int group;
   int window;
+  int min_split;
   int stored_rows;  ///< rows of an item that the scratch has room for
   float* outputs;   ///< [items][stored_rows][head_dim]
   float2* states;   ///< [items][stored_rows]: maximum (in units of log 2), sum
@@ -68,21 +72,29 @@ __device__ __forceinline__ DecodeSpan SpanOf(const DecodeParams& params,
   for (int row = 0; row < rows; ++row) {
     span.hi = max(span.hi, VisibleTo(row, first_position, params.window, sequence.visible_end).end);
   }
-  span.split_length = SplitLength(span.hi - span.lo);
-  span.splits = SplitCount(span.hi - span.lo);
+  span.split_length = SplitLength(span.hi - span.lo, params.min_split);
+  span.splits = CeilDiv(span.hi - span.lo, span.split_length);
   span.tiles = CeilDiv(rows * params.group, kItemRows);
   return span;
 }
 
-/// Items before each sequence; `first` has room for kMaxDecodeSequences + 1. Whole block.
-__device__ void CountItems(const DecodeParams& params, int* first) {
+/// Where each sequence's items begin: kMaxDecodeSequences + 1 entries, and their spans.
+struct ItemTable {
+  int first[kMaxDecodeSequences + 1];
+  DecodeSpan span[kMaxDecodeSequences];
+};
+
+/// Whole block.
+__device__ void FillTable(const DecodeParams& params, ItemTable& table) {
   const int lane = static_cast<int>(threadIdx.x);
   if (lane < 32) {
     int before = 0;
     for (int base = 0; base < params.count; base += 32) {
+      const int index = base + lane;
       int items = 0;
-      if (base + lane < params.count) {
-        const DecodeSpan span = SpanOf(params, params.sequences[base + lane]);
+      if (index < params.count) {
+        const DecodeSpan span = SpanOf(params, params.sequences[index]);
+        table.span[index] = span;
         items = span.tiles * span.splits * params.kv_heads;
       }
       int through = items;
@@ -90,10 +102,10 @@ __device__ void CountItems(const DecodeParams& params, int* first) {
         const int other = __shfl_up_sync(0xFFFFFFFFU, through, step);
         if (lane >= step) through += other;
       }
-      if (base + lane < params.count) first[base + lane] = before + through - items;
+      if (index < params.count) table.first[index] = before + through - items;
       before += __shfl_sync(0xFFFFFFFFU, through, 31);
     }
-    if (lane == 0) first[params.count] = before;
+    if (lane == 0) table.first[params.count] = before;
   }
   __syncthreads();
 }
@@ -106,20 +118,31 @@ struct Item {
   int end;
 };
 
-__device__ __forceinline__ Item ItemAt(const DecodeParams& params, const int* first, int index) {
+__device__ __forceinline__ Item ItemAt(const DecodeParams& params, const ItemTable& table,
+                                       int index) {
   int low = 0;
   int high = params.count;  // low: the last sequence whose first item is not after index
   while (high - low > 1) {
     const int middle = (low + high) / 2;
-    (first[middle] <= index ? low : high) = middle;
+    (table.first[middle] <= index ? low : high) = middle;
   }
-  const DecodeSpan span = SpanOf(params, params.sequences[low]);
-  const int offset = index - first[low];
+  const DecodeSpan& span = table.span[low];
+  const int offset = index - table.first[low];
   const int split = offset / params.kv_heads % span.splits;
   const int begin = span.lo + split * span.split_length;
   return {low, offset / params.kv_heads / span.splits, offset % params.kv_heads, begin,
           min(begin + span.split_length, span.hi)};
 }
+
+/// What the computing warps need to know of an item, beside its query rows.
+struct ItemFacts {
+  int begin;
+  int end;
+  int valid_rows;
+  int first_token;  ///< of its sequence's rows
+  int first_position;
+  const int64_t* visible_end;
+};
 
 template <int kHeadDim>
 struct Decode {
@@ -132,81 +155,116 @@ struct Decode {
   static constexpr int kTileBytes = kTile * kRowBytes;
   static constexpr int kStages = 3;
   static constexpr int kScoreStride = kTile + 8;
-  static constexpr int kScoreBytes = 2 * kDimShares * kItemRows * kScoreStride * 4;
-  static constexpr int kSharedBytes =
-      kStages * 2 * kTileBytes + kScoreBytes + (kMaxDecodeSequences + 1) * 4 + 12 + kStages * 16;
+
+  /// Shared memory. Rows of keys, values and query are kRowBytes apart.
+  struct Shared {
+    uint8_t keys_and_values[kStages][2][kTileBytes];
+    uint8_t query[kItemRows * kRowBytes];
+    float scores[2][kDimShares][kItemRows][kScoreStride];
+    uint64_t full[kStages];
+    uint64_t empty[kStages];
+    uint64_t item_full;
+    uint64_t item_empty;
+    ItemFacts facts;
+    ItemTable table;
+  };
 };
 
-/// The copying warp: all tiles of all of the block's items.
-template <int kHeadDim>
-__device__ void Feed(const DecodeParams& params, const int* first, uint8_t* stages, uint64_t* full,
-                     uint64_t* empty) {
+/// The copying warps: query, keys and values of all of the block's items.
+template <int kHeadDim, typename Query>
+__device__ void Feed(const DecodeParams& params, typename Decode<kHeadDim>::Shared& shared) {
   using D = Decode<kHeadDim>;
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int items = first[params.count];
+  constexpr int kChunks = kHeadDim / 8;  ///< 16-byte pieces of a row
+  constexpr int kRowsAtOnce = kCopyThreads / kChunks;
+  const int thread = static_cast<int>(threadIdx.x) - kComputeThreads;
+  const int chunk = thread % kChunks;
+  const int items = shared.table.first[params.count];
   int step = 0;
+  int done = 0;
   for (int index = static_cast<int>(blockIdx.x); index < items;
-       index += static_cast<int>(gridDim.x)) {
-    const Item item = ItemAt(params, first, index);
+       index += static_cast<int>(gridDim.x), ++done) {
+    const Item item = ItemAt(params, shared.table, index);
     const CacheSequence sequence = params.sequences[item.sequence];
+    const int first_packed = item.tile * kItemRows;
+    const int valid_rows =
+        min(kItemRows, static_cast<int>(sequence.rows) * params.group - first_packed);
+
+    MbarrierWait(&shared.item_empty, (done & 1) ^ 1);
+    for (int row = thread / kChunks; row < valid_rows; row += kRowsAtOnce) {
+      const int packed = first_packed + row;
+      const int head = item.kv_head * params.group + packed % params.group;
+      const Query* source =
+          static_cast<const Query*>(params.query) +
+          ((sequence.first_row + packed / params.group) * params.heads + head) * kHeadDim;
+      *reinterpret_cast<uint4*>(shared.query + row * D::kRowBytes + chunk * 16) =
+          LoadBf16x8(source + chunk * 8);
+    }
+    if (thread == 0) {
+      shared.facts = {item.begin,
+                      item.end,
+                      valid_rows,
+                      first_packed / params.group,
+                      static_cast<int>(sequence.first_position),
+                      sequence.visible_end};
+    }
+    MbarrierArrive(&shared.item_full);
+
     const auto capacity = static_cast<int>(sequence.capacity);
     const int64_t stride = static_cast<int64_t>(params.kv_heads) * kHeadDim;
+    const uint16_t* keys = sequence.keys + item.kv_head * kHeadDim + chunk * 8;
+    const uint16_t* values = sequence.values + item.kv_head * kHeadDim + chunk * 8;
     for (int begin = item.begin; begin < item.end; begin += D::kTile, ++step) {
       const int stage = step % D::kStages;
-      MbarrierWait(empty + stage, (step / D::kStages & 1) ^ 1);
-      if (lane == 0) MbarrierExpect(full + stage, 2 * D::kTile * kHeadDim * 2);
-      __syncwarp();
-      const uint32_t target = SharedAddress(stages) + stage * 2 * D::kTileBytes;
-      for (int i = lane; i < D::kTile; i += 32) {
-        // Behind the end the last row again: its probability is zero, and it is no stranger's.
-        const int position = min(begin + i, item.end - 1);
-        const int64_t offset = position % capacity * stride + item.kv_head * kHeadDim;
-        BulkCopy(target + i * D::kRowBytes, sequence.keys + offset, kHeadDim * 2, full + stage);
-        BulkCopy(target + D::kTileBytes + i * D::kRowBytes, sequence.values + offset, kHeadDim * 2,
-                 full + stage);
+      MbarrierWait(shared.empty + stage, (step / D::kStages & 1) ^ 1);
+      const uint32_t key_target = SharedAddress(shared.keys_and_values[stage][0]) + chunk * 16;
+      const uint32_t value_target = SharedAddress(shared.keys_and_values[stage][1]) + chunk * 16;
+      const int first_row = begin % capacity;
+#pragma unroll 8
+      for (int i = thread / kChunks; i < D::kTile; i += kRowsAtOnce) {
+        // Zeros behind the end: what is there is not this item's, and may be NaN.
+        const bool wanted = begin + i < item.end;
+        int row = wanted ? first_row + i : first_row;
+        if (row >= capacity) row -= capacity;
+        CopyAsync16(key_target + i * D::kRowBytes, keys + row * stride, wanted);
+        CopyAsync16(value_target + i * D::kRowBytes, values + row * stride, wanted);
       }
+      MbarrierArriveAfterCopies(shared.full + stage);
     }
   }
 }
 
-template <int kHeadDim, typename Query>
-__device__ void Compute(const DecodeParams& params, const int* first, const uint8_t* stages,
-                        float* scores, uint64_t* full, uint64_t* empty) {
+template <int kHeadDim>
+__device__ void Compute(const DecodeParams& params, typename Decode<kHeadDim>::Shared& shared) {
   using D = Decode<kHeadDim>;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int score_group = warp % D::kScoreGroups;
   const int dim_share = warp / D::kScoreGroups;
-  const int items = first[params.count];
+  const int items = shared.table.first[params.count];
   int step = 0;
+  int done = 0;
   for (int index = static_cast<int>(blockIdx.x); index < items;
-       index += static_cast<int>(gridDim.x)) {
-    const Item item = ItemAt(params, first, index);
-    const CacheSequence sequence = params.sequences[item.sequence];
-    const int valid_rows =
-        min(kItemRows, static_cast<int>(sequence.rows) * params.group - item.tile * kItemRows);
+       index += static_cast<int>(gridDim.x), ++done) {
+    MbarrierWait(&shared.item_full, done & 1);
+    const ItemFacts item = shared.facts;
+    // My share of the query's dims. Rows beyond the valid ones hold anything: each row's scores are
+    // its own, and theirs are never used.
+    uint32_t query[D::kScoreSteps][4];
+    const uint32_t query_address = SharedAddress(shared.query) + lane % 16 * D::kRowBytes +
+                                   dim_share * D::kScoreSteps * 32 + lane / 16 * 16;
+#pragma unroll
+    for (int k = 0; k < D::kScoreSteps; ++k) LoadMatrix4(query[k], query_address + k * 32);
+    __syncwarp();
+    if (lane == 0) MbarrierArrive(&shared.item_empty);
 
     // My rows: lane / 4 and + 8, each a query head of a token.
-    uint32_t query[D::kScoreSteps][4];
     Interval seen[2];
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       const int item_row = lane / 4 + 8 * r;
-      const bool valid = item_row < valid_rows;
-      const int token = (item.tile * kItemRows + item_row) / params.group;
-      const int head =
-          item.kv_head * params.group + (item.tile * kItemRows + item_row) % params.group;
-      const Query* source = static_cast<const Query*>(params.query) +
-                            ((sequence.first_row + token) * params.heads + head) * kHeadDim +
-                            dim_share * D::kScoreSteps * 16 + lane % 4 * 2;
-#pragma unroll
-      for (int k = 0; k < D::kScoreSteps; ++k) {
-        query[k][r] = valid ? LoadBf16x2(source + 16 * k) : 0;
-        query[k][r + 2] = valid ? LoadBf16x2(source + 16 * k + 8) : 0;
-      }
-      if (valid) {
-        seen[r] = VisibleTo(token, static_cast<int>(sequence.first_position), params.window,
-                            sequence.visible_end);
+      if (item_row < item.valid_rows) {
+        seen[r] = VisibleTo(item.first_token + item_row / params.group, item.first_position,
+                            params.window, item.visible_end);
       }
       seen[r].end = min(seen[r].end, item.end);
     }
@@ -216,9 +274,9 @@ __device__ void Compute(const DecodeParams& params, const int* first, const uint
     float sum[2] = {0, 0};
     for (int begin = item.begin; begin < item.end; begin += D::kTile, ++step) {
       const int stage = step % D::kStages;
-      const uint32_t keys = SharedAddress(stages) + stage * 2 * D::kTileBytes;
-      const uint32_t values = keys + D::kTileBytes;
-      MbarrierWait(full + stage, step / D::kStages & 1);
+      const uint32_t keys = SharedAddress(shared.keys_and_values[stage][0]);
+      const uint32_t values = SharedAddress(shared.keys_and_values[stage][1]);
+      MbarrierWait(shared.full + stage, step / D::kStages & 1);
 
       // Scores: 16 rows x 8 positions over my share of the dims, two chains of products.
       float partial[2][4] = {};
@@ -231,7 +289,7 @@ __device__ void Compute(const DecodeParams& params, const int* first, const uint
         Mma(partial[0], query[k], key[0], key[1]);
         Mma(partial[1], query[k + 1], key[2], key[3]);
       }
-      float* exchange = scores + step % 2 * D::kDimShares * kItemRows * D::kScoreStride;
+      float* exchange = shared.scores[step % 2][0][0];
       float* mine = exchange + (dim_share * kItemRows + lane / 4) * D::kScoreStride +
                     score_group * 8 + lane % 4 * 2;
       StorePair(mine, partial[0][0] + partial[1][0], partial[0][1] + partial[1][1]);
@@ -309,14 +367,14 @@ __device__ void Compute(const DecodeParams& params, const int* first, const uint
         }
       }
       __syncwarp();
-      if (lane == 0) MbarrierArrive(empty + stage);
+      if (lane == 0) MbarrierArrive(shared.empty + stage);
     }
 
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       const int item_row = lane / 4 + 8 * r;
       const float total = QuadSum(sum[r]);
-      if (item_row >= valid_rows) continue;
+      if (item_row >= item.valid_rows) continue;
       const int64_t stored = static_cast<int64_t>(index) * params.stored_rows + item_row;
       float* target = params.outputs + stored * kHeadDim + warp * D::kWarpDims + lane % 4 * 2;
 #pragma unroll
@@ -331,26 +389,23 @@ __device__ void Compute(const DecodeParams& params, const int* first, const uint
 template <int kHeadDim, typename Query>
 __global__ void __launch_bounds__(kThreads, 1) AttentionDecodeKernel(DecodeParams params) {
   using D = Decode<kHeadDim>;
-  extern __shared__ __align__(128) uint8_t stages[];
-  auto* scores = reinterpret_cast<float*>(stages + D::kStages * 2 * D::kTileBytes);
-  auto* full =
-      reinterpret_cast<uint64_t*>(stages + D::kStages * 2 * D::kTileBytes + D::kScoreBytes);
-  uint64_t* empty = full + D::kStages;
-  int* first = reinterpret_cast<int*>(empty + D::kStages);
+  extern __shared__ __align__(128) uint8_t shared_bytes[];
+  auto& shared = *reinterpret_cast<typename D::Shared*>(shared_bytes);
   if (threadIdx.x == 0) {
     for (int i = 0; i < D::kStages; ++i) {
-      MbarrierInit(full + i, 1);
-      MbarrierInit(empty + i, kComputeWarps);
+      MbarrierInit(shared.full + i, kCopyThreads);
+      MbarrierInit(shared.empty + i, kComputeWarps);
     }
-    MbarrierInitFence();
+    MbarrierInit(&shared.item_full, kCopyThreads);
+    MbarrierInit(&shared.item_empty, kComputeWarps);
   }
   WaitForPreviousKernel();
   LetNextKernelStart();
-  CountItems(params, first);
-  if (threadIdx.x / 32 == kComputeWarps) {
-    Feed<kHeadDim>(params, first, stages, full, empty);
+  FillTable(params, shared.table);
+  if (threadIdx.x >= kComputeThreads) {
+    Feed<kHeadDim, Query>(params, shared);
   } else {
-    Compute<kHeadDim, Query>(params, first, stages, scores, full, empty);
+    Compute<kHeadDim>(params, shared);
   }
 }
 
@@ -361,21 +416,21 @@ template <int kHeadDim, typename Out>
 __global__ void __launch_bounds__(kHeadDim / 4 * kMergeGroups)
     AttentionMergeKernel(DecodeParams params) {
   constexpr int kColumns = kHeadDim / 4;
-  __shared__ int first[kMaxDecodeSequences + 1];
+  __shared__ ItemTable table;
   __shared__ float weights[kMaxSplits];
   __shared__ float4 sums[kMergeGroups - 1][kColumns];
   WaitForPreviousKernel();
   LetNextKernelStart();
-  CountItems(params, first);
+  FillTable(params, table);
   const int index = static_cast<int>(blockIdx.y);
   const CacheSequence sequence = params.sequences[index];
   const int row = static_cast<int>(blockIdx.x) / params.heads;
   const int head = static_cast<int>(blockIdx.x) % params.heads;
   if (row >= sequence.rows) return;
-  const DecodeSpan span = SpanOf(params, sequence);
+  const DecodeSpan& span = table.span[index];
   const int packed_row = row * params.group + head % params.group;
   const auto stored = [&](int split) {
-    const int item = first[index] +
+    const int item = table.first[index] +
                      (packed_row / kItemRows * span.splits + split) * params.kv_heads +
                      head / params.group;
     return static_cast<int64_t>(item) * params.stored_rows + packed_row % kItemRows;
@@ -440,7 +495,8 @@ int64_t MaxItems(const AttentionDecodeDesc& desc) {
   // Rows see window + rows - 1 positions together, and an image more: at most the depth.
   const int64_t span =
       shape.window == 0 ? desc.max_depth : std::min(desc.max_depth, shape.window + 1024);
-  const int64_t splits = std::min<int64_t>(kMaxSplits, (span + kMinSplit - 1) / kMinSplit);
+  const int64_t min_split = MinSplit(static_cast<int>(shape.head_dim));
+  const int64_t splits = std::min<int64_t>(kMaxSplits, (span + min_split - 1) / min_split);
   const int64_t group = shape.heads / shape.kv_heads;
   const int64_t tiles = (desc.max_rows * group + kItemRows - 1) / kItemRows;
   return desc.count * tiles * splits * shape.kv_heads;
@@ -466,7 +522,8 @@ cudaError_t LaunchOverlapped(Kernel kernel, dim3 grid, int threads, int shared_b
 template <int kHeadDim, typename Query, typename Out>
 cudaError_t LaunchTyped(const AttentionDecodeDesc& desc, const DecodeParams& params,
                         cudaStream_t stream) {
-  constexpr int kShared = Decode<kHeadDim>::kSharedBytes;
+  constexpr int kShared = sizeof(typename Decode<kHeadDim>::Shared);
+  static_assert(kShared <= 227 * 1024);
   int device = 0;
   int processors = 0;
   cudaError_t error = cudaGetDevice(&device);
@@ -529,6 +586,7 @@ cudaError_t AttentionDecode(const AttentionDecodeDesc& desc, cudaStream_t stream
   params.kv_heads = static_cast<int>(desc.shape.kv_heads);
   params.group = static_cast<int>(desc.shape.heads / desc.shape.kv_heads);
   params.window = static_cast<int>(desc.shape.window);
+  params.min_split = MinSplit(static_cast<int>(desc.shape.head_dim));
   params.stored_rows = static_cast<int>(StoredRows(desc));
   params.outputs = static_cast<float*>(desc.scratch);
   params.states = reinterpret_cast<float2*>(params.outputs + MaxItems(desc) * StoredRows(desc) *

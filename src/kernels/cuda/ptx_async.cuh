@@ -73,14 +73,18 @@ __device__ __forceinline__ void FenceProxyAsync() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
-/// cp.async.bulk of contiguous bytes, a multiple of 16, both ends 16-byte aligned.
-__device__ __forceinline__ void BulkCopy(uint32_t destination, const void* source, uint32_t bytes,
-                                         uint64_t* barrier) {
-  asm volatile(
-      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
-          "r"(destination),
-      "l"(source), "r"(bytes), "r"(SharedAddress(barrier))
-      : "memory");
+/// cp.async: 16 bytes, both ends aligned, past the L1 cache; zeros if not `wanted` (then nothing is
+/// read).
+__device__ __forceinline__ void CopyAsync16(uint32_t destination, const void* source, bool wanted) {
+  asm volatile("cp.async.cg.shared.global.L2::256B [%0], [%1], 16, %2;" ::"r"(destination),
+               "l"(source), "r"(wanted ? 16 : 0)
+               : "memory");
+}
+
+/// cp.async.mbarrier.arrive.noinc: this thread arrives when all of its CopyAsync16 so far are done.
+__device__ __forceinline__ void MbarrierArriveAfterCopies(uint64_t* barrier) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(SharedAddress(barrier))
+               : "memory");
 }
 
 /// cp.async.bulk.tensor of a four-dimensional box.
