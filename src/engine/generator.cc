@@ -137,9 +137,10 @@ Result<bool> Generator::Prefill(int64_t first, const std::atomic<bool>& cancelle
   return true;
 }
 
-Result<GeneratedToken> Generator::Choose(const GenerationParams& params) const {
-  const std::span<const float> logits(logits_.as<float>(),
-                                      static_cast<size_t>(model_->config().vocabulary));
+Result<GeneratedToken> Generator::Choose(const GenerationParams& params) {
+  const ConstMatrix row =
+      model_->backend().Read({logits_.as<float>(), 1, model_->config().vocabulary}, host_logits_);
+  const std::span<const float> logits(row.data, static_cast<size_t>(row.cols));
   GeneratedToken token;
   FACET_TRY(token.id, Sample(logits, params.suppress_tokens, params.sampling,
                              static_cast<uint64_t>(sequence_.tokens.size())));

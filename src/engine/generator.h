@@ -91,7 +91,7 @@ class Generator {
   /// Chooses tokens from the prompt's end on, `room` of them at most, into `result`.
   Result<void> Decode(const GenerationParams& params, int64_t room, const TokenFn& on_token,
                       const std::atomic<bool>& cancelled, Generation& result);
-  Result<GeneratedToken> Choose(const GenerationParams& params) const;
+  Result<GeneratedToken> Choose(const GenerationParams& params);
   /// Appends a token to the sequence and computes the next one's logits.
   Result<void> Append(int32_t id);
   Result<void> RunStep(const Chunk& chunk);
@@ -102,7 +102,8 @@ class Generator {
   int64_t chunk_;
   std::optional<KvCache> cache_;
   std::optional<Workspace> workspace_;
-  Buffer logits_;    // float32 [1, vocabulary]
+  Buffer logits_;  // float32 [1, vocabulary], in the backend's memory
+  Buffer host_logits_;
   Prompt sequence_;  // the current request's tokens and media; the cache holds a prefix of it
 };
 

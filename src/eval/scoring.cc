@@ -32,10 +32,11 @@ class Runner {
     FACET_TRY(hidden_, model_.Forward(batch, activations_, cache_, workspace_));
     return {};
   }
+  /// In the host's memory, valid until the next call.
   ConstMatrix Logits(int64_t first_row, int64_t rows) {
     const Matrix out{logits_.as<float>(), rows, model_.config().vocabulary};
     model_.Logits(hidden_.Rows(first_row, rows), out);
-    return out;
+    return model_.backend().Read(out, host_logits_);
   }
 
  private:
@@ -44,6 +45,7 @@ class Runner {
   KvCache cache_;
   Workspace workspace_;
   Buffer logits_;
+  Buffer host_logits_;
   Matrix hidden_;
 };
 

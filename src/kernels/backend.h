@@ -2,17 +2,21 @@
 // them, one operation per file of the same name: ref/ is the executable specification, cpu/ the
 // fast one.
 //
-// Conventions. Activations are float32, row-major, one token a row. No operation allocates
-// activation memory, and none may be called from two threads at once. Input and output must not
-// overlap unless a comment says so. Tolerances against ref are in tests/backend/tolerances.h.
+// Conventions. Activations are float32, row-major, one token a row. Matrices, weights, caches and
+// visible ends are in the backend's memory; spans are in the host's, and may be reused when the
+// call returns. Operations run in the order of their calls. No operation allocates activation
+// memory, and none may be called from two threads at once. Input and output must not overlap unless
+// a comment says so. Tolerances against ref are in tests/backend/tolerances.h.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "tensor/buffer.h"
+#include "tensor/dtype.h"
 #include "tensor/matrix.h"
 #include "tensor/nvfp4.h"
 
@@ -30,10 +34,10 @@ struct AttentionSequence {
   int64_t first_row = 0;       ///< its first row in query and out
   int64_t rows = 0;            ///< its query rows, consecutive positions
   int64_t first_position = 0;  ///< position of its first query row
-  /// Cached rows, its own new ones included: float32 [capacity, kv_heads, head_dim]; position p is
-  /// in row p % capacity, and every position that a query sees is still there.
-  const float* keys = nullptr;
-  const float* values = nullptr;
+  /// Cached rows, its own new ones included: cache_dtype() [capacity, kv_heads, head_dim]; position
+  /// p is in row p % capacity, and every position that a query sees is still there.
+  const void* keys = nullptr;
+  const void* values = nullptr;
   int64_t capacity = 0;
   /// [rows]: one past the last position that the query row sees. position + 1 is causal; inside an
   /// image on a sliding layer it is the image's end.
@@ -51,16 +55,31 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
-  /// "ref" or "cpu".
+  /// "ref", "cpu" or "cuda".
   virtual std::string_view name() const = 0;
 
-  /// Zeroed memory that this backend's operations can read and write. The model writes angles,
-  /// positions and pixels into it, and readers take logits out of it, directly: a backend whose
-  /// memory is not the host's needs copies there first.
+  /// Zeroed memory that this backend's operations can read and write. Throws std::bad_alloc.
   virtual Buffer Allocate(int64_t bytes) = 0;
 
-  /// out[t] = scale * table[ids[t]]. table BF16 [vocabulary, hidden]; ids in range; out [tokens,
-  /// hidden].
+  /// Copies `bytes` from the host's memory into the backend's.
+  virtual void Write(const void* host, int64_t bytes, void* out) = 0;
+
+  /// The rows of a matrix for the host to read: `matrix` itself where the backend's memory is the
+  /// host's, otherwise a copy in `storage`, which grows as needed. Waits for the operations before.
+  virtual ConstMatrix Read(ConstMatrix matrix, Buffer& storage) = 0;
+
+  /// A weight from the host's memory as this backend's operations want it, in a layout that only
+  /// they know. Either borrows from the host's, which must stay, or adds what it made to `memory`.
+  virtual Weight Place(const Weight& weight, std::vector<Buffer>& memory) = 0;
+
+  /// The same for a vector or table of BF16 numbers.
+  virtual const uint16_t* Place(std::span<const uint16_t> values, std::vector<Buffer>& memory) = 0;
+
+  /// Element type of cached keys and values: kF32 or kBF16.
+  virtual DType cache_dtype() const = 0;
+
+  /// out[t] = scale * table[ids[t]]. table BF16 [vocabulary, hidden], placed as a weight; ids in
+  /// range; out [tokens, hidden].
   virtual void Embed(const Bf16Matrix& table, std::span<const int32_t> ids, float scale,
                      Matrix out) = 0;
 
@@ -93,9 +112,10 @@ class Backend {
   /// the input scale. Block sums are exact integers. x [tokens, cols], out [tokens, rows of W].
   virtual void LinearW4A4(const Nvfp4Matrix& weight, const Nvfp4Matrix& x, Matrix out) = 0;
 
-  /// Copies rows [tokens, kv_heads * head_dim] into a cache ring from `first_position` on.
+  /// Copies rows [tokens, kv_heads * head_dim] into a cache ring from `first_position` on, rounded
+  /// to cache_dtype().
   virtual void AppendCache(ConstMatrix rows, int64_t first_position, int64_t capacity,
-                           float* cache) = 0;
+                           void* cache) = 0;
 
   /// Softmax attention, scale 1.0, no soft cap: for every query row and head, over the positions
   /// [max(0, p - window + 1), visible_end). query, out [tokens, heads * head_dim].
@@ -120,11 +140,11 @@ class Backend {
   /// x = cap * tanh(x / cap).
   virtual void SoftCap(float cap, Matrix x) = 0;
 
-  /// The largest |value| of a matrix; infinity or NaN if it holds one.
+  /// The largest |value| of a matrix in the host's memory; infinity or NaN if it holds one.
   virtual float AbsMax(const Bf16Matrix& weight) = 0;
 
-  /// Quantizes a weight (tensor/nvfp4.h, QuantizeWeightBlock), the same bytes on every backend.
-  /// codes [rows, cols / 2], block_scales [rows, cols / 16].
+  /// Quantizes a weight (tensor/nvfp4.h, QuantizeWeightBlock), the same bytes on every backend,
+  /// from and to the host's memory. codes [rows, cols / 2], block_scales [rows, cols / 16].
   virtual void QuantizeWeight(const Bf16Matrix& weight, float global_scale, ModeloptCompat compat,
                               uint8_t* codes, uint8_t* block_scales) = 0;
 };

@@ -12,9 +12,12 @@ int64_t Capacity(const LayerConfig& layer, const KvCacheOptions& options) {
   return std::min(options.max_context, layer.window - 1 + options.max_chunk);
 }
 
-int64_t LayerBytes(const LayerConfig& layer, const KvCacheOptions& options) {
-  const int64_t row = layer.kv_heads * layer.head_dim * static_cast<int64_t>(sizeof(float));
-  return options.slots * 2 * Capacity(layer, options) * row;
+int64_t RowBytes(const LayerConfig& layer, DType dtype) {
+  return layer.kv_heads * layer.head_dim * SizeOf(dtype);
+}
+
+int64_t LayerBytes(const LayerConfig& layer, const KvCacheOptions& options, DType dtype) {
+  return options.slots * 2 * Capacity(layer, options) * RowBytes(layer, dtype);
 }
 
 }  // namespace
@@ -23,11 +26,12 @@ KvCache::KvCache(const ModelConfig& config, const KvCacheOptions& options, Backe
     : options_(options),
       lengths_(static_cast<size_t>(options.slots), 0),
       written_(static_cast<size_t>(options.slots), 0) {
+  const DType dtype = backend.cache_dtype();
   for (const LayerConfig& layer : config.layers) {
     layers_.push_back({.capacity = Capacity(layer, options),
                        .window = layer.window,
-                       .width = layer.kv_heads * layer.head_dim,
-                       .rows = backend.Allocate(LayerBytes(layer, options))});
+                       .row_bytes = RowBytes(layer, dtype),
+                       .rows = backend.Allocate(LayerBytes(layer, options, dtype))});
   }
 }
 
@@ -53,9 +57,9 @@ bool KvCache::Rewind(int64_t slot, int64_t length) {
   return true;
 }
 
-int64_t KvCache::BytesFor(const ModelConfig& config, const KvCacheOptions& options) {
+int64_t KvCache::BytesFor(const ModelConfig& config, const KvCacheOptions& options, DType dtype) {
   int64_t bytes = 0;
-  for (const LayerConfig& layer : config.layers) bytes += LayerBytes(layer, options);
+  for (const LayerConfig& layer : config.layers) bytes += LayerBytes(layer, options, dtype);
   return bytes;
 }
 

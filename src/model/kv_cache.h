@@ -15,15 +15,16 @@ struct KvCacheOptions {
   int64_t max_chunk = 512;  ///< most tokens of one sequence in one step
 };
 
-/// Rows are float32 [kv_heads * head_dim], keys normed and turned, values normed. A sliding layer
+/// Rows are [kv_heads * head_dim] of the backend's cache_dtype(), keys normed and turned, values
+/// normed. A sliding layer
 /// keeps window - 1 + max_chunk rows: what the oldest query of a chunk sees, and the chunk itself.
 /// Pages of a full layer cost memory only once a sequence reaches them.
 class KvCache {
  public:
   KvCache(const ModelConfig& config, const KvCacheOptions& options, Backend& backend);
 
-  /// Bytes that `options` reserve at most.
-  static int64_t BytesFor(const ModelConfig& config, const KvCacheOptions& options);
+  /// Bytes that `options` reserve at most, with elements of `dtype`.
+  static int64_t BytesFor(const ModelConfig& config, const KvCacheOptions& options, DType dtype);
 
   const KvCacheOptions& options() const { return options_; }
   int64_t length(int64_t slot) const { return lengths_[static_cast<size_t>(slot)]; }
@@ -39,19 +40,19 @@ class KvCache {
 
   /// Rows of a layer's ring; position p is in row p % capacity(layer).
   int64_t capacity(size_t layer) const { return layers_[layer].capacity; }
-  float* keys(size_t layer, int64_t slot) const { return Rows(layer, 2 * slot); }
-  float* values(size_t layer, int64_t slot) const { return Rows(layer, 2 * slot + 1); }
+  void* keys(size_t layer, int64_t slot) const { return Rows(layer, 2 * slot); }
+  void* values(size_t layer, int64_t slot) const { return Rows(layer, 2 * slot + 1); }
 
  private:
   struct Layer {
     int64_t capacity = 0;
     int64_t window = 0;  // LayerConfig::window
-    int64_t width = 0;   // floats in a row
-    Buffer rows;         // [slots, 2 (keys, values), capacity, width]
+    int64_t row_bytes = 0;
+    Buffer rows;  // [slots, 2 (keys, values), capacity] rows
   };
-  float* Rows(size_t layer, int64_t half) const {
+  void* Rows(size_t layer, int64_t half) const {
     const Layer& l = layers_[layer];
-    return l.rows.as<float>() + half * l.capacity * l.width;
+    return l.rows.as<std::byte>() + half * l.capacity * l.row_bytes;
   }
 
   KvCacheOptions options_;

@@ -84,8 +84,8 @@ void Attend(const Step& step, size_t index, ConstMatrix query, ConstMatrix key, 
   for (const Chunk& chunk : step.batch) {
     const auto count = static_cast<int64_t>(chunk.tokens.size());
     const int64_t position = step.cache.length(chunk.slot);
-    float* keys = step.cache.keys(index, chunk.slot);
-    float* values = step.cache.values(index, chunk.slot);
+    void* keys = step.cache.keys(index, chunk.slot);
+    void* values = step.cache.values(index, chunk.slot);
     step.backend.AppendCache(key.Rows(row, count), position, capacity, keys);
     step.backend.AppendCache(value.Rows(row, count), position, capacity, values);
     sequences.push_back({.first_row = row,

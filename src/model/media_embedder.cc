@@ -5,11 +5,17 @@
 namespace facet {
 namespace {
 
+/// Floats from the host's memory as `out`.
+void WriteRows(const Step& step, const float* host, Matrix out) {
+  step.backend.Write(host, out.rows * out.cols * static_cast<int64_t>(sizeof(float)), out.data);
+}
+
 /// Pixels 0..255 to 0..1, times 1/255 in float32 as the reference's processor does.
-void RescalePixels(const uint8_t* patches, Matrix out) {
+void RescalePixels(const Step& step, const uint8_t* patches, Matrix out) {
   constexpr float kRescale = 1.0f / 255.0f;
-  for (int64_t i = 0; i < out.rows * out.cols; ++i)
-    out.data[i] = static_cast<float>(patches[i]) * kRescale;
+  std::vector<float> pixels(static_cast<size_t>(out.rows * out.cols));
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<float>(patches[i]) * kRescale;
+  WriteRows(step, pixels.data(), out);
 }
 
 void EmbedImage(const Step& step, const MediaInput& image, Matrix out) {
@@ -18,7 +24,7 @@ void EmbedImage(const Step& step, const MediaInput& image, Matrix out) {
   Backend& backend = step.backend;
   const Matrix pixels = step.workspace.Media(image.count, config.patch_elements());
   const Matrix x = step.workspace.Projected(image.count);
-  RescalePixels(image.patches, pixels);
+  RescalePixels(step, image.patches, pixels);
   backend.LayerNorm(pixels, weights.norm1, weights.norm1_bias, config.layer_norm_eps, pixels);
   backend.Linear(weights.dense, pixels, x);
   backend.AddBias(weights.dense_bias, x);
@@ -32,8 +38,8 @@ void EmbedImage(const Step& step, const MediaInput& image, Matrix out) {
 void EmbedAudio(const Step& step, const MediaInput& audio, Matrix out) {
   const AudioConfig& config = *step.config.audio;
   const Matrix frames = step.workspace.Media(audio.count, config.samples_per_token);
-  const ConstMatrix samples(audio.frames, audio.count, config.samples_per_token);
-  step.backend.RmsNorm(samples, nullptr, config.rms_norm_eps, frames);
+  WriteRows(step, audio.frames, frames);
+  step.backend.RmsNorm(frames, nullptr, config.rms_norm_eps, frames);
   step.backend.Linear(*step.weights.audio_projection, frames, out);
 }
 

@@ -88,7 +88,7 @@ Result<void> Model::CheckMode(ActivationMode mode) const {
 
 Result<Model> Model::Load(const Checkpoint& checkpoint, Backend& backend) {
   FACET_RETURN_IF_ERROR(CheckLayersAgree(checkpoint.config()));
-  Result<ModelWeights> weights = ModelWeights::Load(checkpoint);
+  Result<ModelWeights> weights = ModelWeights::Load(checkpoint, backend);
   if (!weights) return Propagate(std::move(weights), "cannot load " + checkpoint.folder().string());
   return Model(checkpoint.config(), backend, *std::move(weights));
 }

@@ -5,31 +5,61 @@
 namespace facet {
 namespace {
 
-/// Loads vectors and linears below one name prefix.
+/// Where weights come from, and where they go.
+struct Loader {
+  const Checkpoint& checkpoint;
+  Backend& backend;
+  std::vector<Buffer>& memory;
+};
+
+/// Loads vectors, tables and linears below one name prefix.
 class Scope {
  public:
-  Scope(const Checkpoint& checkpoint, std::string prefix)
-      : checkpoint_(checkpoint), prefix_(std::move(prefix)) {}
+  Scope(const Loader& loader, std::string prefix) : loader_(loader), prefix_(std::move(prefix)) {}
 
-  Result<void> Vector(std::string_view name, int64_t length, const uint16_t** out) const {
-    FACET_TRY(*out, checkpoint_.Bf16(prefix_ + std::string(name), Shape{length}));
+  Result<void> Table(std::string_view name, const Shape& shape, const uint16_t** out) const {
+    FACET_TRY(const uint16_t* values, loader_.checkpoint.Bf16(prefix_ + std::string(name), shape));
+    const std::span table(values, static_cast<size_t>(shape.elements()));
+    *out = loader_.backend.Place(table, loader_.memory);
     return {};
   }
 
+  Result<void> Vector(std::string_view name, int64_t length, const uint16_t** out) const {
+    return Table(name, Shape{length}, out);
+  }
+
   Result<void> Linear(std::string_view name, int64_t rows, int64_t cols, Weight* out) const {
-    FACET_TRY(*out, checkpoint_.Linear(prefix_ + std::string(name), rows, cols));
+    FACET_TRY(const Weight weight,
+              loader_.checkpoint.Linear(prefix_ + std::string(name), rows, cols));
+    *out = loader_.backend.Place(weight, loader_.memory);
     return {};
   }
 
  private:
-  const Checkpoint& checkpoint_;
+  const Loader& loader_;
   std::string prefix_;
 };
 
-Result<LayerWeights> LoadLayer(const Checkpoint& checkpoint, size_t index) {
-  const ModelConfig& config = checkpoint.config();
+Result<float> LoadScalar(const Checkpoint& checkpoint, size_t layer) {
+  FACET_TRY(
+      const uint16_t* scalar,
+      checkpoint.Bf16(fmt::format("model.language_model.layers.{}.layer_scalar", layer), Shape{1}));
+  return FloatFromBf16(*scalar);
+}
+
+Result<Bf16Matrix> LoadEmbedding(const Loader& loader) {
+  const ModelConfig& config = loader.checkpoint.config();
+  FACET_TRY(const uint16_t* values,
+            loader.checkpoint.Bf16("model.language_model.embed_tokens.weight",
+                                   Shape{config.vocabulary, config.hidden}));
+  const Weight table = Bf16Matrix{config.vocabulary, config.hidden, values};
+  return std::get<Bf16Matrix>(loader.backend.Place(table, loader.memory));
+}
+
+Result<LayerWeights> LoadLayer(const Loader& loader, size_t index) {
+  const ModelConfig& config = loader.checkpoint.config();
   const LayerConfig& layer = config.layers[index];
-  const Scope scope(checkpoint, fmt::format("model.language_model.layers.{}.", index));
+  const Scope scope(loader, fmt::format("model.language_model.layers.{}.", index));
   const int64_t heads = layer.heads * layer.head_dim;
   const int64_t kv_heads = layer.kv_heads * layer.head_dim;
   LayerWeights out;
@@ -54,16 +84,14 @@ Result<LayerWeights> LoadLayer(const Checkpoint& checkpoint, size_t index) {
   FACET_RETURN_IF_ERROR(scope.Linear("mlp.up_proj", config.intermediate, config.hidden, &out.up));
   FACET_RETURN_IF_ERROR(
       scope.Linear("mlp.down_proj", config.hidden, config.intermediate, &out.down));
-  const uint16_t* scalar = nullptr;
-  FACET_RETURN_IF_ERROR(scope.Vector("layer_scalar", 1, &scalar));
-  out.scalar = FloatFromBf16(*scalar);
+  FACET_TRY(out.scalar, LoadScalar(loader.checkpoint, index));
   return out;
 }
 
-Result<VisionWeights> LoadVision(const Checkpoint& checkpoint, const VisionConfig& vision) {
-  const int64_t hidden = checkpoint.config().hidden;
+Result<VisionWeights> LoadVision(const Loader& loader, const VisionConfig& vision) {
+  const int64_t hidden = loader.checkpoint.config().hidden;
   const int64_t patch = vision.patch_elements();
-  const Scope scope(checkpoint, "model.vision_embedder.");
+  const Scope scope(loader, "model.vision_embedder.");
   VisionWeights out;
   FACET_RETURN_IF_ERROR(scope.Vector("patch_ln1.weight", patch, &out.norm1));
   FACET_RETURN_IF_ERROR(scope.Vector("patch_ln1.bias", patch, &out.norm1_bias));
@@ -71,36 +99,36 @@ Result<VisionWeights> LoadVision(const Checkpoint& checkpoint, const VisionConfi
   FACET_RETURN_IF_ERROR(scope.Vector("patch_dense.bias", hidden, &out.dense_bias));
   FACET_RETURN_IF_ERROR(scope.Vector("patch_ln2.weight", hidden, &out.norm2));
   FACET_RETURN_IF_ERROR(scope.Vector("patch_ln2.bias", hidden, &out.norm2_bias));
-  FACET_TRY(out.positions, checkpoint.Bf16("model.vision_embedder.pos_embedding",
-                                           Shape{vision.position_limit, 2, hidden}));
+  FACET_RETURN_IF_ERROR(
+      scope.Table("pos_embedding", Shape{vision.position_limit, 2, hidden}, &out.positions));
   FACET_RETURN_IF_ERROR(scope.Vector("pos_norm.weight", hidden, &out.position_norm));
   FACET_RETURN_IF_ERROR(scope.Vector("pos_norm.bias", hidden, &out.position_norm_bias));
-  FACET_TRY(out.projection,
-            checkpoint.Linear("model.embed_vision.embedding_projection", hidden, hidden));
+  FACET_RETURN_IF_ERROR(Scope(loader, "model.embed_vision.")
+                            .Linear("embedding_projection", hidden, hidden, &out.projection));
   return out;
 }
 
 }  // namespace
 
-Result<ModelWeights> ModelWeights::Load(const Checkpoint& checkpoint) {
+Result<ModelWeights> ModelWeights::Load(const Checkpoint& checkpoint, Backend& backend) {
   const ModelConfig& config = checkpoint.config();
   ModelWeights out;
-  FACET_TRY(const uint16_t* embedding, checkpoint.Bf16("model.language_model.embed_tokens.weight",
-                                                       Shape{config.vocabulary, config.hidden}));
-  out.embedding = {config.vocabulary, config.hidden, embedding};
-  FACET_TRY(out.final_norm,
-            checkpoint.Bf16("model.language_model.norm.weight", Shape{config.hidden}));
+  const Loader loader{checkpoint, backend, out.memory};
+  const Scope scope(loader, "model.language_model.");
+  FACET_TRY(out.embedding, LoadEmbedding(loader));
+  FACET_RETURN_IF_ERROR(scope.Vector("norm.weight", config.hidden, &out.final_norm));
   for (size_t i = 0; i < config.layers.size(); ++i) {
-    FACET_TRY(LayerWeights layer, LoadLayer(checkpoint, i));
+    FACET_TRY(LayerWeights layer, LoadLayer(loader, i));
     out.layers.push_back(layer);
   }
   if (config.vision) {
-    FACET_TRY(out.vision, LoadVision(checkpoint, *config.vision));
+    FACET_TRY(out.vision, LoadVision(loader, *config.vision));
   }
   if (config.audio) {
-    FACET_TRY(out.audio_projection,
-              checkpoint.Linear("model.embed_audio.embedding_projection", config.hidden,
-                                config.audio->samples_per_token));
+    FACET_RETURN_IF_ERROR(Scope(loader, "model.embed_audio.")
+                              .Linear("embedding_projection", config.hidden,
+                                      config.audio->samples_per_token,
+                                      &out.audio_projection.emplace()));
   }
   return out;
 }

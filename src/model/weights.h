@@ -1,5 +1,5 @@
-// The network's weights as the forward pass uses them: names resolved, shapes checked, nothing
-// copied.
+// The network's weights as the forward pass uses them: names resolved, shapes checked, placed where
+// the backend wants them.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,12 @@
 
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
+#include "kernels/backend.h"
 #include "tensor/nvfp4.h"
 
 namespace facet {
 
-/// Pointers are BF16 vectors inside the checkpoint's mapped shards, of the length in the comment.
+/// Pointers are BF16 vectors as Backend::Place() gives them, of the length in the comment.
 struct LayerWeights {
   const uint16_t* input_norm = nullptr;           ///< [hidden]
   const uint16_t* post_attention_norm = nullptr;  ///< [hidden]
@@ -49,9 +50,11 @@ struct ModelWeights {
   std::optional<VisionWeights> vision;
   std::optional<Weight> audio_projection;  ///< [hidden, samples_per_token]
 
-  /// Finds every tensor of the configuration. kInvalidData names the first one that is missing or
-  /// has another shape. The checkpoint must outlive the weights.
-  static Result<ModelWeights> Load(const Checkpoint& checkpoint);
+  std::vector<Buffer> memory;  ///< what the backend made for itself
+
+  /// Finds every tensor of the configuration and places it. kInvalidData names the first one that
+  /// is missing or has another shape. Checkpoint and backend must outlive the weights.
+  static Result<ModelWeights> Load(const Checkpoint& checkpoint, Backend& backend);
 };
 
 }  // namespace facet

@@ -93,7 +93,8 @@ class Calibration {
       const Batch batch = StepAt(sequences, begin, chunk_);
       const auto observe = [this](size_t layer, LinearGroup group, ConstMatrix input) {
         uint32_t& largest = largest_[GroupName(layer, group)];
-        largest = std::max(largest, LargestMagnitude(input));
+        const ConstMatrix values = model_.backend().Read(input, host_input_);
+        largest = std::max(largest, LargestMagnitude(values));
       };
       FACET_TRY([[maybe_unused]] const Matrix hidden,
                 model_.Forward(batch, ActivationMode::kBf16, cache_, workspace_, observe));
@@ -129,6 +130,7 @@ class Calibration {
   int64_t chunk_;
   KvCache cache_;
   Workspace workspace_;
+  Buffer host_input_;
   std::map<std::string, uint32_t> largest_;  // bits of the largest magnitude
   int64_t done_ = 0;
   int64_t total_ = 0;

@@ -193,7 +193,7 @@ TEST(BatchTest, NeighboursChangeNothing) {
     const Matrix hidden =
         Value(loaded.model().Forward(batch, ActivationMode::kBf16, cache, workspace));
     std::vector<float> logits(static_cast<size_t>(hidden.rows * config.vocabulary));
-    loaded.model().Logits(hidden, {logits.data(), hidden.rows, config.vocabulary});
+    testing::CopyLogits(loaded, hidden, logits.data());
     size_t offset = 0;
     for (const TestPrompt& prompt : prompts) {
       const std::vector<float> alone = AllLogits(loaded, prompt);

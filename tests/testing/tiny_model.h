@@ -1,6 +1,7 @@
 // models/tiny, or another checkpoint, opened with a backend, and one-call forward passes over it.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -67,6 +68,15 @@ inline Chunk ChunkOf(const TestPrompt& prompt, int64_t begin, int64_t end, int64
   return chunk;
 }
 
+/// The logits of hidden states, in the host's memory: out [hidden.rows, vocabulary].
+inline void CopyLogits(const LoadedModel& loaded, ConstMatrix hidden, float* out) {
+  const int64_t count = hidden.rows * loaded.model().config().vocabulary;
+  const Buffer logits = loaded.backend().Allocate(count * static_cast<int64_t>(sizeof(float)));
+  loaded.model().Logits(hidden, {logits.as<float>(), hidden.rows, count / hidden.rows});
+  Buffer host;
+  std::copy_n(loaded.backend().Read({logits.as<float>(), 1, count}, host).data, count, out);
+}
+
 /// Logits of every position, [tokens * vocabulary], computed in steps that end at each of `cuts`
 /// (ascending; the prompt's end is added).
 inline std::vector<float> AllLogits(const LoadedModel& loaded, const TestPrompt& prompt,
@@ -87,7 +97,7 @@ inline std::vector<float> AllLogits(const LoadedModel& loaded, const TestPrompt&
     if (end == begin) continue;
     const Batch batch{ChunkOf(prompt, begin, end, 0)};
     const Matrix hidden = Value(loaded.model().Forward(batch, mode, cache, workspace));
-    loaded.model().Logits(hidden, {logits.data() + begin * vocabulary, end - begin, vocabulary});
+    CopyLogits(loaded, hidden, logits.data() + begin * vocabulary);
     begin = end;
   }
   return logits;

@@ -306,8 +306,8 @@ QueryBlock BlockOf(const AttentionShape& shape, const Task& task, ConstMatrix qu
   QueryBlock block;
   block.count = std::min(kQueries, sequence.rows * group - task.first_query);
   block.head_dim = shape.head_dim;
-  block.keys = sequence.keys + task.kv_head * shape.head_dim;
-  block.values = sequence.values + task.kv_head * shape.head_dim;
+  block.keys = static_cast<const float*>(sequence.keys) + task.kv_head * shape.head_dim;
+  block.values = static_cast<const float*>(sequence.values) + task.kv_head * shape.head_dim;
   block.capacity = sequence.capacity;
   block.stride = shape.kv_heads * shape.head_dim;
   for (int64_t q = 0; q < block.count; ++q) {
@@ -331,7 +331,7 @@ void Clear(const QueryBlock& block, Partial total) {
   std::fill_n(total.sums, block.count, 0.0f);
 }
 
-void Write(const QueryBlock& block, Partial total) {
+void WriteResult(const QueryBlock& block, Partial total) {
   for (int64_t q = 0; q < block.count; ++q) {
     for (int64_t i = 0; i < block.head_dim; ++i) {
       block.queries[q].out[i] = total.values[q * block.head_dim + i] / total.sums[q];
@@ -351,7 +351,7 @@ void AttendAlone(const QueryBlock& block, float* memory) {
     HWY_DYNAMIC_DISPATCH(AttendSegment)(block, segment, memory, next);
     HWY_DYNAMIC_DISPATCH(MergeSegment)(block, next, total);
   }
-  Write(block, total);
+  WriteResult(block, total);
 }
 
 }  // namespace
@@ -394,7 +394,7 @@ void CpuBackend::Attention(const AttentionShape& shape,
         HWY_DYNAMIC_DISPATCH(MergeSegment)(block, partial(i), total);
       }
     }
-    Write(block, total);
+    WriteResult(block, total);
   }
 }
 

@@ -6,17 +6,16 @@
 #pragma once
 
 #include "base/thread_pool.h"
-#include "kernels/backend.h"
+#include "kernels/host_backend.h"
 
 namespace facet {
 
-class CpuBackend final : public Backend {
+class CpuBackend final : public HostBackend {
  public:
   /// `threads` >= 1, the caller included.
   explicit CpuBackend(int threads) : pool_(threads) {}
 
   std::string_view name() const override { return "cpu"; }
-  Buffer Allocate(int64_t bytes) override { return Buffer::Host(bytes); }
 
   void Embed(const Bf16Matrix& table, std::span<const int32_t> ids, float scale,
              Matrix out) override;
@@ -29,7 +28,7 @@ class CpuBackend final : public Backend {
                            uint8_t* block_scales) override;
   void LinearW4A4(const Nvfp4Matrix& weight, const Nvfp4Matrix& x, Matrix out) override;
   void AppendCache(ConstMatrix rows, int64_t first_position, int64_t capacity,
-                   float* cache) override;
+                   void* cache) override;
   void Attention(const AttentionShape& shape, std::span<const AttentionSequence> sequences,
                  ConstMatrix query, Matrix out) override;
   void GeluMul(ConstMatrix gate, ConstMatrix up, Matrix out) override;

@@ -6,9 +6,10 @@
 namespace facet {
 
 void RefBackend::AppendCache(ConstMatrix rows, int64_t first_position, int64_t capacity,
-                             float* cache) {
+                             void* cache) {
+  auto* ring = static_cast<float*>(cache);
   for (int64_t t = 0; t < rows.rows; ++t) {
-    std::copy_n(rows.row(t), rows.cols, cache + (first_position + t) % capacity * rows.cols);
+    std::copy_n(rows.row(t), rows.cols, ring + (first_position + t) % capacity * rows.cols);
   }
 }
 

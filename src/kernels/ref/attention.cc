@@ -31,13 +31,15 @@ void AttendOne(const AttentionShape& shape, const AttentionSequence& sequence, i
   const auto offset = [&](int64_t p) {
     return ((p % sequence.capacity) * shape.kv_heads + kv_head) * shape.head_dim;
   };
+  const auto* keys = static_cast<const float*>(sequence.keys);
+  const auto* values = static_cast<const float*>(sequence.values);
   std::vector<double> scores;
   for (int64_t p = begin; p < end; ++p)
-    scores.push_back(Dot(query, sequence.keys + offset(p), shape.head_dim));
+    scores.push_back(Dot(query, keys + offset(p), shape.head_dim));
   Softmax(scores);
   std::vector<double> sum(static_cast<size_t>(shape.head_dim), 0.0);
   for (int64_t p = begin; p < end; ++p) {
-    const float* value = sequence.values + offset(p);
+    const float* value = values + offset(p);
     for (int64_t i = 0; i < shape.head_dim; ++i) {
       sum[static_cast<size_t>(i)] += scores[static_cast<size_t>(p - begin)] * value[i];
     }

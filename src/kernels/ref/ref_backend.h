@@ -2,14 +2,13 @@
 // Each method is in the file of its name.
 #pragma once
 
-#include "kernels/backend.h"
+#include "kernels/host_backend.h"
 
 namespace facet {
 
-class RefBackend final : public Backend {
+class RefBackend final : public HostBackend {
  public:
   std::string_view name() const override { return "ref"; }
-  Buffer Allocate(int64_t bytes) override { return Buffer::Host(bytes); }
 
   void Embed(const Bf16Matrix& table, std::span<const int32_t> ids, float scale,
              Matrix out) override;
@@ -22,7 +21,7 @@ class RefBackend final : public Backend {
                            uint8_t* block_scales) override;
   void LinearW4A4(const Nvfp4Matrix& weight, const Nvfp4Matrix& x, Matrix out) override;
   void AppendCache(ConstMatrix rows, int64_t first_position, int64_t capacity,
-                   float* cache) override;
+                   void* cache) override;
   void Attention(const AttentionShape& shape, std::span<const AttentionSequence> sequences,
                  ConstMatrix query, Matrix out) override;
   void GeluMul(ConstMatrix gate, ConstMatrix up, Matrix out) override;
