@@ -30,7 +30,7 @@ function(facet_module module)
   facet_check_layers(${module} "${allowed}")
 
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${module}/*.cc)
-  list(FILTER sources EXCLUDE REGEX "/cli/main\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "/cli/main\\.cc$|/cuda/runtime/")
   if(NOT sources)  # headers only
     add_library(facet_${module} INTERFACE)
     target_include_directories(facet_${module} INTERFACE ${CMAKE_SOURCE_DIR}/src)

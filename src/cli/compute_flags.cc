@@ -5,7 +5,9 @@
 namespace facet::cli {
 
 void ComputeFlags::AddTo(CLI::App& command) {
-  command.add_option("--backend", backend, "cpu (fast) or ref (the executable specification)");
+  command.add_option("--backend", backend,
+                     "cpu, cuda or cuda:N (card N), ref (the executable specification); auto: the "
+                     "first card that can be used, or else cpu");
   AddThreadsTo(command);
 }
 

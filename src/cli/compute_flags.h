@@ -8,8 +8,8 @@
 namespace facet::cli {
 
 struct ComputeFlags {
-  std::string backend = "cpu";  ///< MakeBackend()'s names
-  int threads = 0;              ///< 0: every processor this process may use
+  std::string backend = "auto";  ///< MakeBackend()'s names
+  int threads = 0;               ///< 0: every processor this process may use
 
   /// --backend and --threads.
   void AddTo(CLI::App& command);

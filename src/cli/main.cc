@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "kernels/device_error.h"
 
 namespace facet::cli {
 namespace {
@@ -59,6 +60,8 @@ int main(int argc, char** argv) {
     return facet::cli::Main(argc, argv);
   } catch (const std::bad_alloc&) {
     return facet::cli::Report({facet::ErrorCode::kResource, "out of memory"});
+  } catch (const facet::DeviceError& error) {
+    return facet::cli::Report({facet::ErrorCode::kIo, error.what()});
   } catch (const std::exception& error) {
     return facet::cli::Report({facet::ErrorCode::kInvalidData, error.what()});
   }

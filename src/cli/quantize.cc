@@ -106,8 +106,8 @@ Nvfp4Profile ProfileOf(const Options& options) {
           .compat = options.compat == "0.44" ? ModeloptCompat::k044 : ModeloptCompat::k045};
 }
 
-void PrintJson(const Options& options, const CalibrationData& data, const ExportReport& report,
-               double seconds) {
+void PrintJson(const Options& options, std::string_view backend, const CalibrationData& data,
+               const ExportReport& report, double seconds) {
   auto json = SummaryJson(report, "quantized", options.files.target, seconds);
   json["exclude_modules"] = report.exclude;
   json["calibration"] = {{"text", options.calibration},
@@ -116,17 +116,17 @@ void PrintJson(const Options& options, const CalibrationData& data, const Export
                          {"sequence_length", data.sequence_length}};
   json["profile"] = options.profile;
   json["compat"] = options.compat;
-  json["backend"] = options.compute.backend;
+  json["backend"] = backend;
   fmt::print("{}\n", JsonText(json));
 }
 
-void PrintText(const Options& options, const CalibrationData& data, const ExportReport& report,
-               double seconds) {
+void PrintText(const Options& options, std::string_view backend, const CalibrationData& data,
+               const ExportReport& report, double seconds) {
   PrintSummary(report, "quantized", options.files.target, seconds);
   fmt::print("  {:<14}{} tokens in {} sequences of up to {}\n", "calibration", data.tokens,
              data.sequences.size(), data.sequence_length);
   fmt::print("  {:<14}profile {}, compat {}, backend {}\n", "arithmetic", options.profile,
-             options.compat, options.compute.backend);
+             options.compat, backend);
 }
 
 Result<int> Run(const Options& options) {
@@ -150,9 +150,9 @@ Result<int> Run(const Options& options) {
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   PrintWarnings(report);
   if (options.files.json) {
-    PrintJson(options, data, report, elapsed.count());
+    PrintJson(options, backend->name(), data, report, elapsed.count());
   } else {
-    PrintText(options, data, report, elapsed.count());
+    PrintText(options, backend->name(), data, report, elapsed.count());
   }
   return kExitOk;
 }

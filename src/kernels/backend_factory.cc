@@ -1,20 +1,58 @@
 #include "kernels/backend_factory.h"
 
+#include <charconv>
+#include <optional>
+
 #include "base/thread_pool.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/ref/ref_backend.h"
 
+#ifdef FACET_CUDA
+#include "kernels/cuda/device.h"
+#endif
+
 namespace facet {
+namespace {
+
+#ifdef FACET_CUDA
+Result<std::unique_ptr<Backend>> MakeCudaBackend(int device) { return cuda::MakeBackend(device); }
+#else
+Result<std::unique_ptr<Backend>> MakeCudaBackend(int) {
+  return Fail(ErrorCode::kUnsupported,
+              "this facet was built without CUDA: build it with `cmake --preset cuda`");
+}
+#endif
+
+/// N of "cuda:N", 0 for "cuda"; nothing for other names.
+std::optional<int> CudaDevice(std::string_view name) {
+  if (name == "cuda") return 0;
+  constexpr std::string_view kPrefix = "cuda:";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  name.remove_prefix(kPrefix.size());
+  int device = -1;
+  const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), device);
+  if (error != std::errc() || stop != name.data() + name.size() || device < 0) return std::nullopt;
+  return device;
+}
+
+std::unique_ptr<Backend> MakeCpuBackend(int threads) {
+  return std::make_unique<CpuBackend>(threads > 0 ? threads : ThreadPool::UsableProcessors());
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Backend>> MakeBackend(std::string_view name, int threads) {
   if (threads < 0)
     return Fail(ErrorCode::kUsage, "--threads {}: expected 1 or more, or 0 for all", threads);
   if (name == "ref") return std::make_unique<RefBackend>();
-  if (name == "cpu") {
-    if (threads == 0) threads = ThreadPool::UsableProcessors();
-    return std::make_unique<CpuBackend>(threads);
+  if (name == "cpu") return MakeCpuBackend(threads);
+  if (name == "auto") {
+    Result<std::unique_ptr<Backend>> card = MakeCudaBackend(0);
+    return card ? std::move(card) : MakeCpuBackend(threads);
   }
-  return Fail(ErrorCode::kUsage, "unknown backend '{}': expected cpu or ref", name);
+  if (const std::optional<int> device = CudaDevice(name)) return MakeCudaBackend(*device);
+  return Fail(ErrorCode::kUsage, "unknown backend '{}': expected auto, cpu, cuda, cuda:N or ref",
+              name);
 }
 
 }  // namespace facet

@@ -35,7 +35,7 @@ TEST_P(ElementwiseTest, Embed) {
     Values actual(tokens, width);
     ref_.Embed(table.matrix(), ids, 13.8564f, expected.matrix());
     backend_->Embed(table.matrix(), ids, 13.8564f, actual.matrix());
-    EXPECT_TRUE(Near(actual.view(), expected.view(), kEmbedTolerance));
+    EXPECT_TRUE(Near(actual.view(), expected.view(), kExact));
   });
 }
 
@@ -48,7 +48,7 @@ TEST_P(ElementwiseTest, RmsNorm) {
       Values actual(tokens, width);
       ref_.RmsNorm(x.view(), scale, 1e-6, expected.matrix());
       backend_->RmsNorm(x.view(), scale, 1e-6, actual.matrix());
-      EXPECT_TRUE(Near(actual.view(), expected.view(), kRmsNormTolerance));
+      EXPECT_TRUE(Near(actual.view(), expected.view(), tolerances().rms_norm));
       Values in_place = x;
       backend_->RmsNorm(in_place.view(), scale, 1e-6, in_place.matrix());
       EXPECT_TRUE(Near(in_place.view(), actual.view(), kExact));
@@ -63,7 +63,7 @@ TEST_P(ElementwiseTest, RmsNormOfTinyAndHugeValues) {
     Values actual(2, 100);
     ref_.RmsNorm(x.view(), nullptr, 1e-6, expected.matrix());
     backend_->RmsNorm(x.view(), nullptr, 1e-6, actual.matrix());
-    EXPECT_TRUE(Near(actual.view(), expected.view(), kRmsNormTolerance)) << scale;
+    EXPECT_TRUE(Near(actual.view(), expected.view(), tolerances().rms_norm)) << scale;
   }
 }
 
@@ -77,7 +77,7 @@ TEST_P(ElementwiseTest, LayerNorm) {
     Values actual(tokens, width);
     ref_.LayerNorm(x.view(), weight.data.data(), bias.data.data(), 1e-5, expected.matrix());
     backend_->LayerNorm(x.view(), weight.data.data(), bias.data.data(), 1e-5, actual.matrix());
-    EXPECT_TRUE(Near(actual.view(), expected.view(), kLayerNormTolerance));
+    EXPECT_TRUE(Near(actual.view(), expected.view(), tolerances().layer_norm));
     backend_->LayerNorm(x.view(), weight.data.data(), bias.data.data(), 1e-5, x.matrix());
     EXPECT_TRUE(Near(x.view(), actual.view(), kExact));
   });
@@ -97,7 +97,7 @@ TEST_P(ElementwiseTest, Rope) {
       Values actual = expected;
       ref_.Rope(expected.matrix(), {cosines.view(), sines.view()});
       backend_->Rope(actual.matrix(), {cosines.view(), sines.view()});
-      EXPECT_TRUE(Near(actual.view(), expected.view(), kRopeTolerance))
+      EXPECT_TRUE(Near(actual.view(), expected.view(), tolerances().rope))
           << "tokens " << tokens << ", half " << half;
     }
   }
@@ -111,7 +111,7 @@ TEST_P(ElementwiseTest, GeluMul) {
     ref_.GeluMul(gate.view(), up.view(), expected.matrix());
     Values actual(tokens, width);
     backend_->GeluMul(gate.view(), up.view(), actual.matrix());
-    EXPECT_TRUE(Near(actual.view(), expected.view(), kGeluMulTolerance));
+    EXPECT_TRUE(Near(actual.view(), expected.view(), tolerances().gelu_mul));
     Values over_gate = gate;
     backend_->GeluMul(over_gate.view(), up.view(), over_gate.matrix());
     EXPECT_TRUE(Near(over_gate.view(), actual.view(), kExact));
@@ -142,7 +142,7 @@ TEST_P(ElementwiseTest, Residual) {
     Values actual = expected;
     ref_.Residual(x.view(), 0.7f, expected.matrix());
     backend_->Residual(x.view(), 0.7f, actual.matrix());
-    EXPECT_TRUE(Near(actual.view(), expected.view(), kResidualTolerance));
+    EXPECT_TRUE(Near(actual.view(), expected.view(), kExact));
   });
 }
 
@@ -153,7 +153,7 @@ TEST_P(ElementwiseTest, AddBias) {
     Values actual = expected;
     ref_.AddBias(bias.data.data(), expected.matrix());
     backend_->AddBias(bias.data.data(), actual.matrix());
-    EXPECT_TRUE(Near(actual.view(), expected.view(), kAddBiasTolerance));
+    EXPECT_TRUE(Near(actual.view(), expected.view(), kExact));
   });
 }
 
@@ -170,7 +170,7 @@ TEST_P(ElementwiseTest, AddPositions) {
     Values actual = expected;
     ref_.AddPositions(table.data.data(), positions, expected.matrix());
     backend_->AddPositions(table.data.data(), positions, actual.matrix());
-    EXPECT_TRUE(Near(actual.view(), expected.view(), kAddPositionsTolerance));
+    EXPECT_TRUE(Near(actual.view(), expected.view(), kExact));
   });
 }
 
@@ -180,7 +180,7 @@ TEST_P(ElementwiseTest, SoftCap) {
     Values actual = expected;
     ref_.SoftCap(30.0f, expected.matrix());
     backend_->SoftCap(30.0f, actual.matrix());
-    EXPECT_TRUE(Near(actual.view(), expected.view(), kSoftCapTolerance));
+    EXPECT_TRUE(Near(actual.view(), expected.view(), tolerances().soft_cap));
   });
 }
 

@@ -19,6 +19,7 @@
 #include "kernels/ref/ref_backend.h"
 #include "tensor/bf16.h"
 #include "testing/compare.h"
+#include "testing/on_host_backend.h"
 #include "testing/result_matchers.h"
 #include "tolerances.h"
 
@@ -30,8 +31,8 @@ struct BackendCase {
   int threads = 1;
 
   std::string Name() const {
-    const std::string instructions = target == 0 ? "" : std::string("_") + hwy::TargetName(target);
-    return backend + instructions + "_" + std::to_string(threads) + "threads";
+    if (target == 0) return backend;
+    return backend + "_" + hwy::TargetName(target) + "_" + std::to_string(threads) + "threads";
   }
 };
 
@@ -48,27 +49,9 @@ inline std::vector<BackendCase> BackendCases() {
     cases.push_back({"cpu", target, 1});
     cases.push_back({"cpu", target, 3});
   }
+  if (MakeBackend("cuda")) cases.push_back({"cuda"});
   return cases;
 }
-
-class BackendSuite : public ::testing::TestWithParam<BackendCase> {
- protected:
-  BackendSuite() { ChooseTarget(GetParam().target); }
-  ~BackendSuite() override { ChooseTarget(0); }
-
-  static void ChooseTarget(int64_t target) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
-
-  RefBackend ref_;
-  std::unique_ptr<Backend> backend_ = Value(MakeBackend(GetParam().backend, GetParam().threads));
-};
-
-#define FACET_BACKEND_SUITE(name)                                                                 \
-  class name : public ::facet::testing::BackendSuite {};                                          \
-  INSTANTIATE_TEST_SUITE_P(Backends, name, ::testing::ValuesIn(::facet::testing::BackendCases()), \
-                           [](const auto& test) { return test.param.Name(); })
 
 /// Token counts around the kernels' tile sizes.
 inline constexpr int64_t kTokenCounts[] = {1, 2, 3, 7, 64, 129};
@@ -93,6 +76,10 @@ inline Values RandomValues(int64_t rows, int64_t cols, uint64_t seed, double sca
     values.data[i] = static_cast<float>(scale * (2 * RandomUnit(seed, i) - 1));
   }
   return values;
+}
+
+inline void RoundToBf16(Values& values) {
+  for (float& value : values.data) value = facet::RoundToBf16(value);
 }
 
 /// An owning BF16 matrix, values as RandomValues rounds them.
@@ -137,5 +124,41 @@ struct Nvfp4Values {
   std::vector<uint8_t> codes;
   std::vector<uint8_t> scales;
 };
+
+class BackendSuite : public ::testing::TestWithParam<BackendCase> {
+ protected:
+  BackendSuite() { ChooseTarget(GetParam().target); }
+  ~BackendSuite() override { ChooseTarget(0); }
+
+  static void ChooseTarget(int64_t target) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  }
+
+  RefBackend ref_;
+  static std::unique_ptr<Backend> MakeOnHost(const BackendCase& test) {
+    std::unique_ptr<Backend> backend = Value(MakeBackend(test.backend, test.threads));
+    if (test.backend != "cuda") return backend;
+    return std::make_unique<OnHostBackend>(std::move(backend));
+  }
+
+  bool OnCuda() const { return GetParam().backend == "cuda"; }
+  const Tolerances& tolerances() const { return OnCuda() ? kCudaTolerances : kCpuTolerances; }
+  /// Values that the backend takes as they are where it rounds to BF16.
+  Values Inputs(Values x) const {
+    if (OnCuda()) RoundToBf16(x);
+    return x;
+  }
+
+  std::unique_ptr<Backend> backend_ = MakeOnHost(GetParam());
+};
+
+#define FACET_BACKEND_SUITE(name)                        \
+  class name : public ::facet::testing::BackendSuite {}; \
+  FACET_INSTANTIATE_BACKENDS(name)
+
+#define FACET_INSTANTIATE_BACKENDS(name)                                                          \
+  INSTANTIATE_TEST_SUITE_P(Backends, name, ::testing::ValuesIn(::facet::testing::BackendCases()), \
+                           [](const auto& test) { return test.param.Name(); })
 
 }  // namespace facet::testing

@@ -1,7 +1,8 @@
 // Greedy answers to every chat, image and sound of the golden data: the reference's ids and texts,
-// on both backends.
+// on every backend.
 #include <gtest/gtest.h>
 
+#include "testing/backends.h"
 #include "testing/golden.h"
 #include "testing/sessions.h"
 
@@ -79,7 +80,7 @@ TEST_P(GreedyTest, Sounds) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, GreedyTest, ::testing::Values("cpu", "ref"),
+INSTANTIATE_TEST_SUITE_P(Backends, GreedyTest, ::testing::ValuesIn(testing::BackendNames()),
                          [](const auto& backend) { return backend.param; });
 
 }  // namespace
