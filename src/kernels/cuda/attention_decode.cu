@@ -29,8 +29,8 @@ constexpr int kPad = 16;  ///< bytes between cache rows in shared memory, agains
 
 __host__ __device__ constexpr int CeilDiv(int a, int b) { return (a + b - 1) / b; }
 
-/// Positions of the shortest part: 64 KB of keys and values.
-__host__ __device__ constexpr int MinSplit(int head_dim) { return head_dim == 512 ? 32 : 64; }
+/// Positions of the shortest part. At 512 dims a part leaves up to 32 KB of sums behind.
+__host__ __device__ constexpr int MinSplit(int head_dim) { return head_dim == 512 ? 128 : 64; }
 
 /// Positions of a part of a span.
 __host__ __device__ constexpr int SplitLength(int span, int min_split) {
@@ -154,18 +154,19 @@ struct Decode {
   static constexpr int kRowBytes = kHeadDim * 2 + kPad;
   static constexpr int kTileBytes = kTile * kRowBytes;
   static constexpr int kStages = 3;
+  static constexpr int kItems = kHeadDim == 512 ? 1 : 2;  ///< whose query rows are held: what fits
   static constexpr int kScoreStride = kTile + 8;
 
   /// Shared memory. Rows of keys, values and query are kRowBytes apart.
   struct Shared {
     uint8_t keys_and_values[kStages][2][kTileBytes];
-    uint8_t query[kItemRows * kRowBytes];
+    uint8_t query[kItems][kItemRows * kRowBytes];
     float scores[2][kDimShares][kItemRows][kScoreStride];
     uint64_t full[kStages];
     uint64_t empty[kStages];
-    uint64_t item_full;
-    uint64_t item_empty;
-    ItemFacts facts;
+    uint64_t item_full[kItems];
+    uint64_t item_empty[kItems];
+    ItemFacts facts[kItems];
     ItemTable table;
   };
 };
@@ -189,25 +190,26 @@ __device__ void Feed(const DecodeParams& params, typename Decode<kHeadDim>::Shar
     const int valid_rows =
         min(kItemRows, static_cast<int>(sequence.rows) * params.group - first_packed);
 
-    MbarrierWait(&shared.item_empty, (done & 1) ^ 1);
+    const int held = done % D::kItems;
+    MbarrierWait(shared.item_empty + held, (done / D::kItems & 1) ^ 1);
     for (int row = thread / kChunks; row < valid_rows; row += kRowsAtOnce) {
       const int packed = first_packed + row;
       const int head = item.kv_head * params.group + packed % params.group;
       const Query* source =
           static_cast<const Query*>(params.query) +
           ((sequence.first_row + packed / params.group) * params.heads + head) * kHeadDim;
-      *reinterpret_cast<uint4*>(shared.query + row * D::kRowBytes + chunk * 16) =
+      *reinterpret_cast<uint4*>(shared.query[held] + row * D::kRowBytes + chunk * 16) =
           LoadBf16x8(source + chunk * 8);
     }
     if (thread == 0) {
-      shared.facts = {item.begin,
-                      item.end,
-                      valid_rows,
-                      first_packed / params.group,
-                      static_cast<int>(sequence.first_position),
-                      sequence.visible_end};
+      shared.facts[held] = {item.begin,
+                            item.end,
+                            valid_rows,
+                            first_packed / params.group,
+                            static_cast<int>(sequence.first_position),
+                            sequence.visible_end};
     }
-    MbarrierArrive(&shared.item_full);
+    MbarrierArrive(shared.item_full + held);
 
     const auto capacity = static_cast<int>(sequence.capacity);
     const int64_t stride = static_cast<int64_t>(params.kv_heads) * kHeadDim;
@@ -245,17 +247,18 @@ __device__ void Compute(const DecodeParams& params, typename Decode<kHeadDim>::S
   int done = 0;
   for (int index = static_cast<int>(blockIdx.x); index < items;
        index += static_cast<int>(gridDim.x), ++done) {
-    MbarrierWait(&shared.item_full, done & 1);
-    const ItemFacts item = shared.facts;
+    const int held = done % D::kItems;
+    MbarrierWait(shared.item_full + held, done / D::kItems & 1);
+    const ItemFacts item = shared.facts[held];
     // My share of the query's dims. Rows beyond the valid ones hold anything: each row's scores are
     // its own, and theirs are never used.
     uint32_t query[D::kScoreSteps][4];
-    const uint32_t query_address = SharedAddress(shared.query) + lane % 16 * D::kRowBytes +
+    const uint32_t query_address = SharedAddress(shared.query[held]) + lane % 16 * D::kRowBytes +
                                    dim_share * D::kScoreSteps * 32 + lane / 16 * 16;
 #pragma unroll
     for (int k = 0; k < D::kScoreSteps; ++k) LoadMatrix4(query[k], query_address + k * 32);
     __syncwarp();
-    if (lane == 0) MbarrierArrive(&shared.item_empty);
+    if (lane == 0) MbarrierArrive(shared.item_empty + held);
 
     // My rows: lane / 4 and + 8, each a query head of a token.
     Interval seen[2];
@@ -396,8 +399,10 @@ __global__ void __launch_bounds__(kThreads, 1) AttentionDecodeKernel(DecodeParam
       MbarrierInit(shared.full + i, kCopyThreads);
       MbarrierInit(shared.empty + i, kComputeWarps);
     }
-    MbarrierInit(&shared.item_full, kCopyThreads);
-    MbarrierInit(&shared.item_empty, kComputeWarps);
+    for (int i = 0; i < D::kItems; ++i) {
+      MbarrierInit(shared.item_full + i, kCopyThreads);
+      MbarrierInit(shared.item_empty + i, kComputeWarps);
+    }
   }
   WaitForPreviousKernel();
   LetNextKernelStart();
@@ -409,20 +414,21 @@ __global__ void __launch_bounds__(kThreads, 1) AttentionDecodeKernel(DecodeParam
   }
 }
 
-constexpr int kMergeGroups = 4;  ///< parts that are added up side by side
+constexpr int kMergeColumns = 128;  ///< of a block
+constexpr int kMergeGroups = 16;    ///< parts that are added up side by side
+constexpr int kMergeLanes = kMergeColumns / 4;
+constexpr int kMergeThreads = kMergeLanes * kMergeGroups;
 
-/// A block per (query row and head, sequence): head_dim / 4 threads times kMergeGroups.
+/// A block per (query row and head, columns, sequence).
 template <int kHeadDim, typename Out>
-__global__ void __launch_bounds__(kHeadDim / 4 * kMergeGroups)
-    AttentionMergeKernel(DecodeParams params) {
-  constexpr int kColumns = kHeadDim / 4;
+__global__ void __launch_bounds__(kMergeThreads) AttentionMergeKernel(DecodeParams params) {
   __shared__ ItemTable table;
   __shared__ float weights[kMaxSplits];
-  __shared__ float4 sums[kMergeGroups - 1][kColumns];
+  __shared__ float4 sums[kMergeGroups - 1][kMergeLanes];
   WaitForPreviousKernel();
   LetNextKernelStart();
   FillTable(params, table);
-  const int index = static_cast<int>(blockIdx.y);
+  const int index = static_cast<int>(blockIdx.z);
   const CacheSequence sequence = params.sequences[index];
   const int row = static_cast<int>(blockIdx.x) / params.heads;
   const int head = static_cast<int>(blockIdx.x) % params.heads;
@@ -455,27 +461,28 @@ __global__ void __launch_bounds__(kHeadDim / 4 * kMergeGroups)
   for (int step = 16; step > 0; step /= 2) total += __shfl_xor_sync(0xFFFFFFFFU, total, step);
   __syncthreads();
 
-  const int column = thread % kColumns;
-  const int group = thread / kColumns;
+  const int lane = thread % kMergeLanes;
+  const int group = thread / kMergeLanes;
+  const int column = static_cast<int>(blockIdx.y) * kMergeColumns + lane * 4;
   float4 sum{0, 0, 0, 0};
 #pragma unroll 4
   for (int split = group; split < span.splits; split += kMergeGroups) {
     const float weight = weights[split];
     const float4 part =
-        reinterpret_cast<const float4*>(params.outputs + stored(split) * kHeadDim)[column];
+        *reinterpret_cast<const float4*>(params.outputs + stored(split) * kHeadDim + column);
     sum = {fmaf(weight, part.x, sum.x), fmaf(weight, part.y, sum.y), fmaf(weight, part.z, sum.z),
            fmaf(weight, part.w, sum.w)};
   }
-  if (group > 0) sums[group - 1][column] = sum;
+  if (group > 0) sums[group - 1][lane] = sum;
   __syncthreads();
   if (group > 0) return;
   for (int other = 0; other < kMergeGroups - 1; ++other) {
-    const float4 part = sums[other][column];
+    const float4 part = sums[other][lane];
     sum = {sum.x + part.x, sum.y + part.y, sum.z + part.z, sum.w + part.w};
   }
   const float inverse = total == 0 ? 0.0F : 1.0F / total;
   Out* target = static_cast<Out*>(params.out) +
-                ((sequence.first_row + row) * params.heads + head) * kHeadDim + column * 4;
+                ((sequence.first_row + row) * params.heads + head) * kHeadDim + column;
   StorePair(target, sum.x * inverse, sum.y * inverse);
   StorePair(target + 2, sum.z * inverse, sum.w * inverse);
 }
@@ -541,8 +548,8 @@ cudaError_t LaunchTyped(const AttentionDecodeDesc& desc, const DecodeParams& par
   if (error != cudaSuccess) return error;
   return LaunchOverlapped(AttentionMergeKernel<kHeadDim, Out>,
                           dim3(static_cast<unsigned>(desc.max_rows * desc.shape.heads),
-                               static_cast<unsigned>(desc.count)),
-                          kHeadDim / 4 * kMergeGroups, 0, params, stream);
+                               kHeadDim / kMergeColumns, static_cast<unsigned>(desc.count)),
+                          kMergeThreads, 0, params, stream);
 }
 
 template <typename Query, typename Out>

@@ -18,7 +18,7 @@ __device__ __forceinline__ void MbarrierInit(uint64_t* barrier, uint32_t arrival
                "r"(arrivals));
 }
 
-/// fence.mbarrier_init: barriers initialized before are seen by the copy engine and the cluster.
+/// fence.mbarrier_init: barriers initialized before are seen by the copy engine.
 __device__ __forceinline__ void MbarrierInitFence() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
@@ -26,16 +26,6 @@ __device__ __forceinline__ void MbarrierInitFence() {
 /// mbarrier.arrive
 __device__ __forceinline__ void MbarrierArrive(uint64_t* barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(SharedAddress(barrier)) : "memory");
-}
-
-/// mbarrier.arrive on the barrier at the same place in block `rank` of the cluster.
-__device__ __forceinline__ void MbarrierArriveCluster(uint64_t* barrier, uint32_t rank) {
-  asm volatile(
-      "{ .reg .b32 remote; mapa.shared::cluster.u32 remote, %0, %1;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote]; }" ::"r"(
-          SharedAddress(barrier)),
-      "r"(rank)
-      : "memory");
 }
 
 /// mbarrier.arrive.expect_tx: arrives and announces bytes.
@@ -50,7 +40,7 @@ __device__ __forceinline__ void MbarrierExpect(uint64_t* barrier, uint32_t bytes
 __device__ __forceinline__ void MbarrierWait(uint64_t* barrier, uint32_t parity) {
   asm volatile(
       "{ .reg .pred done;\n"
-      "again: mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1;\n"
+      "again: mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
       "@!done bra again; }" ::"r"(SharedAddress(barrier)),
       "r"(parity)
       : "memory");
@@ -59,12 +49,6 @@ __device__ __forceinline__ void MbarrierWait(uint64_t* barrier, uint32_t parity)
 /// bar.sync of one of the 15 named barriers.
 __device__ __forceinline__ void NamedBarrierSync(int barrier, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
-}
-
-/// barrier.cluster.arrive and .wait: all threads of all blocks of the cluster.
-__device__ __forceinline__ void ClusterSync() {
-  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::
-                   : "memory");
 }
 
 /// fence.proxy.async: ordinary shared-memory accesses before it are seen by the tensor cores and
@@ -94,18 +78,6 @@ __device__ __forceinline__ void TensorCopy4(uint32_t destination, const CUtensor
       "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, "
       "%3, %4, %5}], [%6];" ::"r"(destination),
       "l"(map), "r"(x), "r"(y), "r"(z), "r"(w), "r"(SharedAddress(barrier))
-      : "memory");
-}
-
-/// The same to the same place in every block of the cluster whose bit in `mask` is set; each
-/// block's barrier counts what arrives there.
-__device__ __forceinline__ void TensorCopy4Multicast(uint32_t destination, const CUtensorMap* map,
-                                                     int x, int y, int z, int w, uint64_t* barrier,
-                                                     uint16_t mask) {
-  asm volatile(
-      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::"
-      "cluster [%0], [%1, {%2, %3, %4, %5}], [%6], %7;" ::"r"(destination),
-      "l"(map), "r"(x), "r"(y), "r"(z), "r"(w), "r"(SharedAddress(barrier)), "h"(mask)
       : "memory");
 }
 

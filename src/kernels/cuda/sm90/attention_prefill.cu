@@ -10,8 +10,7 @@
 namespace facet::cuda {
 namespace {
 
-constexpr int kKeyTile256 = 80;
-constexpr int kCluster512 = 2;
+constexpr int kKeyTile256 = 96;
 
 using TensorMapEncode = decltype(&cuTensorMapEncodeTiled);
 
@@ -30,13 +29,14 @@ TensorMapEncode FindTensorMapEncode() {
 /// A cache as [kv_heads][head_dim / 64][capacity][64]; a box is [1][slabs][tile][64], in 128-byte
 /// swizzle: slab after slab, as the products read it.
 bool EncodeCache(TensorMapEncode encode, const AttentionDesc& desc, const uint16_t* cache,
-                 int64_t capacity, int tile, int slabs, CUtensorMap* map) {
+                 int64_t capacity, int tile, CUtensorMap* map) {
   const auto row_bytes = static_cast<cuuint64_t>(desc.kv_heads * desc.head_dim * 2);
   const cuuint64_t sizes[4] = {64, static_cast<cuuint64_t>(capacity),
                                static_cast<cuuint64_t>(desc.head_dim / 64),
                                static_cast<cuuint64_t>(desc.kv_heads)};
   const cuuint64_t strides[3] = {row_bytes, 128, static_cast<cuuint64_t>(desc.head_dim * 2)};
-  const cuuint32_t box[4] = {64, static_cast<cuuint32_t>(tile), static_cast<cuuint32_t>(slabs), 1};
+  const cuuint32_t box[4] = {64, static_cast<cuuint32_t>(tile),
+                             static_cast<cuuint32_t>(desc.head_dim / 64), 1};
   const cuuint32_t steps[4] = {1, 1, 1, 1};
   return encode(map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 4, const_cast<uint16_t*>(cache), sizes,
                 strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
@@ -46,10 +46,8 @@ bool EncodeCache(TensorMapEncode encode, const AttentionDesc& desc, const uint16
 
 /// What the choice of kernel fixes.
 struct Shape {
-  int rows;     ///< of a block
-  int tile;     ///< key rows of a box
-  int slabs;    ///< slabs of 64 dims of a box
-  int cluster;  ///< a sequence's blocks are a multiple
+  int rows;  ///< of a block
+  int tile;  ///< key rows of a box
 };
 
 using KernelFunction = void (*)(PrefillParams);
@@ -57,7 +55,7 @@ using KernelFunction = void (*)(PrefillParams);
 cudaError_t Launch(KernelFunction kernel, int threads, int shared_bytes, const Shape& shape,
                    const AttentionDesc& desc, std::span<const CacheSequence> sequences,
                    cudaStream_t stream) {
-  const TensorMapEncode encode = FindTensorMapEncode();
+  static const TensorMapEncode encode = FindTensorMapEncode();
   if (encode == nullptr) return cudaErrorNotSupported;
   if (const cudaError_t error =
           cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
@@ -72,14 +70,13 @@ cudaError_t Launch(KernelFunction kernel, int threads, int shared_bytes, const S
     params.group = static_cast<int>(desc.heads / desc.kv_heads);
     params.window = static_cast<int>(desc.window);
     const size_t count = std::min<size_t>(sequences.size(), kPrefillSequences);
-    const int64_t block_tokens = shape.rows / params.group * shape.cluster;
+    const int64_t block_tokens = shape.rows / params.group;
     int64_t blocks = 0;
     for (const CacheSequence& from : sequences.first(count)) {
       if (from.rows == 0) continue;
       PrefillSequence& to = params.sequence[params.sequences++];
-      if (!EncodeCache(encode, desc, from.keys, from.capacity, shape.tile, shape.slabs, &to.keys) ||
-          !EncodeCache(encode, desc, from.values, from.capacity, shape.tile, shape.slabs,
-                       &to.values)) {
+      if (!EncodeCache(encode, desc, from.keys, from.capacity, shape.tile, &to.keys) ||
+          !EncodeCache(encode, desc, from.values, from.capacity, shape.tile, &to.values)) {
         return cudaErrorInvalidValue;
       }
       to.visible_end = from.visible_end;
@@ -88,25 +85,14 @@ cudaError_t Launch(KernelFunction kernel, int threads, int shared_bytes, const S
       to.first_position = static_cast<int>(from.first_position);
       to.capacity = static_cast<int>(from.capacity);
       to.first_block = static_cast<int>(blocks);
-      blocks += (from.rows + block_tokens - 1) / block_tokens * shape.cluster;
+      blocks += (from.rows + block_tokens - 1) / block_tokens;
     }
     sequences = sequences.subspan(count);
     if (blocks == 0) continue;
 
-    cudaLaunchAttribute attribute{};
-    attribute.id = cudaLaunchAttributeClusterDimension;
-    attribute.val.clusterDim = {static_cast<unsigned>(shape.cluster), 1, 1};
-    cudaLaunchConfig_t config{};
-    config.gridDim = dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(desc.kv_heads));
-    config.blockDim = dim3(static_cast<unsigned>(threads));
-    config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
-    config.stream = stream;
-    config.attrs = &attribute;
-    config.numAttrs = shape.cluster > 1 ? 1 : 0;
-    if (const cudaError_t error = cudaLaunchKernelEx(&config, kernel, params);
-        error != cudaSuccess) {
-      return error;
-    }
+    const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(desc.kv_heads));
+    kernel<<<grid, threads, shared_bytes, stream>>>(params);
+    if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return error;
   }
   return cudaSuccess;
 }
@@ -116,23 +102,22 @@ cudaError_t Launch256(const AttentionDesc& desc, std::span<const CacheSequence> 
                       cudaStream_t stream) {
   using Kernel = Prefill256<kTile>;
   return Launch(Prefill256Kernel<kTile, Query, Out>, Kernel::kThreads, Kernel::kSharedBytes,
-                {Kernel::kRows, kTile, Kernel::kSlabs, 1}, desc, sequences, stream);
+                {Kernel::kRows, kTile}, desc, sequences, stream);
 }
 
-template <int kCluster, typename Query, typename Out>
+template <typename Query, typename Out>
 cudaError_t Launch512(const AttentionDesc& desc, std::span<const CacheSequence> sequences,
                       cudaStream_t stream) {
-  using Kernel = Prefill512<kCluster>;
-  return Launch(Prefill512Kernel<kCluster, Query, Out>, Kernel::kThreads, Kernel::kSharedBytes,
-                {Kernel::kRows, Kernel::kTile, Kernel::kSlabs / kCluster, kCluster}, desc,
-                sequences, stream);
+  using Kernel = Prefill512;
+  return Launch(Prefill512Kernel<Query, Out>, Kernel::kThreads, Kernel::kSharedBytes,
+                {Kernel::kRows, Kernel::kTile}, desc, sequences, stream);
 }
 
 template <typename Query, typename Out>
 cudaError_t LaunchTyped(const AttentionDesc& desc, std::span<const CacheSequence> sequences,
                         cudaStream_t stream) {
   return desc.head_dim == 256 ? Launch256<kKeyTile256, Query, Out>(desc, sequences, stream)
-                              : Launch512<kCluster512, Query, Out>(desc, sequences, stream);
+                              : Launch512<Query, Out>(desc, sequences, stream);
 }
 
 template <typename Query>

@@ -7,16 +7,15 @@
 // query are kept in registers: the products with keys then read only the keys from shared memory,
 // whose bandwidth is the limit here (every key and value is used for 64 rows only).
 //
-// Keys and values pass through a ring of slots: K0 V0 K1 V1 ...
-// A cluster of kCluster blocks, consecutive rows of one sequence, loads each tile once: every block
-// fetches a part of it for all.
+// Keys and values pass through a ring of slots: K0 V0 K1 V1 ... Sharing their loads in clusters of
+// two or four blocks was slower (338 and 239 TFLOP/s instead of 501): what it saves, the L2 cache
+// has, and the blocks of a cluster wait for each other.
 #pragma once
 
 #include "kernels/cuda/sm90/attention_prefill.cuh"
 
 namespace facet::cuda {
 
-template <int kCluster>
 struct Prefill512 {
   static constexpr int kHeadDim = 512;
   static constexpr int kSlabs = kHeadDim / 64;
@@ -57,7 +56,7 @@ struct Prefill512 {
   __device__ void InitBarriers() const {
     for (int i = 0; i < kSlots; ++i) {
       MbarrierInit(full + i, 1);
-      MbarrierInit(empty + i, 8 * kCluster);
+      MbarrierInit(empty + i, 8);
     }
     for (int i = 0; i < 4; ++i) {
       MbarrierInit(weights_full + i, 4);
@@ -71,42 +70,26 @@ struct Prefill512 {
     MbarrierWait(full + item % kSlots, item / kSlots & 1);
   }
 
-  /// One lane's arrival at every block's barrier: all of them write into this block's slot.
-  __device__ void Arrive(int item) const {
-    uint64_t* barrier = empty + item % kSlots;
-    if constexpr (kCluster == 1) {
-      MbarrierArrive(barrier);
-    } else {
-#pragma unroll
-      for (int rank = 0; rank < kCluster; ++rank) MbarrierArriveCluster(barrier, rank);
-    }
-  }
   /// Keys have four warps of readers, values eight: a reader of keys counts twice.
   __device__ void ReleaseKeys(int item) const {
-    if (threadIdx.x % 32 < 2) Arrive(item);
+    if (threadIdx.x % 32 < 2) MbarrierArrive(empty + item % kSlots);
   }
   __device__ void ReleaseValues(int item) const {
-    if (threadIdx.x % 32 == 0) Arrive(item);
+    if (threadIdx.x % 32 == 0) MbarrierArrive(empty + item % kSlots);
   }
 
-  __device__ void Load(int item, const CUtensorMap* map, int row, int kv_head, int rank) const {
+  __device__ void Load(int item, const CUtensorMap* map, int row, int kv_head) const {
     const int slot = item % kSlots;
     MbarrierWait(empty + slot, (item / kSlots & 1) ^ 1);
     MbarrierExpect(full + slot, kTileBytes);
-    if constexpr (kCluster == 1) {
-      TensorCopy4(SharedAddress(Slot(item)), map, 0, row, 0, kv_head, full + slot);
-    } else {
-      constexpr int kPartSlabs = kSlabs / kCluster;
-      TensorCopy4Multicast(SharedAddress(Slot(item)) + rank * (kTileBytes / kCluster), map, 0, row,
-                           rank * kPartSlabs, kv_head, full + slot, (1 << kCluster) - 1);
-    }
+    TensorCopy4(SharedAddress(Slot(item)), map, 0, row, 0, kv_head, full + slot);
   }
 
-  __device__ void Feed(const PrefillSequence& sequence, const KeyTiles<kTile>& tiles, int kv_head,
-                       int rank) const {
+  __device__ void Feed(const PrefillSequence& sequence, const KeyTiles<kTile>& tiles,
+                       int kv_head) const {
     for (int j = 0; j < tiles.count; ++j) {
-      Load(2 * j, &sequence.keys, tiles[j].row, kv_head, rank);
-      Load(2 * j + 1, &sequence.values, tiles[j].row, kv_head, rank);
+      Load(2 * j, &sequence.keys, tiles[j].row, kv_head);
+      Load(2 * j + 1, &sequence.values, tiles[j].row, kv_head);
     }
   }
 
@@ -302,40 +285,29 @@ struct Prefill512 {
   }
 };
 
-template <int kCluster, typename Query, typename Out>
-__global__ void __launch_bounds__(Prefill512<kCluster>::kThreads, 1)
+template <typename Query, typename Out>
+__global__ void __launch_bounds__(Prefill512::kThreads, 1)
     Prefill512Kernel(const __grid_constant__ PrefillParams params) {
-  using Kernel = Prefill512<kCluster>;
+  using Kernel = Prefill512;
   constexpr int kHeadDim = Kernel::kHeadDim;
   extern __shared__ uint8_t shared[];
   const Kernel kernel(shared);
   const int role = static_cast<int>(threadIdx.x) / kWarpgroup;
 
-  // Long rows first. A cluster's blocks belong to one sequence: its blocks are padded to a
-  // multiple.
-  const int rank = static_cast<int>(blockIdx.x) % kCluster;
-  const int cluster_first =
-      static_cast<int>(gridDim.x - kCluster - blockIdx.x / kCluster * kCluster);
-  const int block = cluster_first + rank;
+  // Long rows first: the last block to start should not be the longest.
+  const int block = static_cast<int>(gridDim.x - 1 - blockIdx.x);
   const int kv_head = static_cast<int>(blockIdx.y);
   const PrefillSequence& sequence = params.sequence[SequenceOfBlock(params, block)];
   const int block_tokens = Kernel::kRows / params.group;
   const int first = (block - sequence.first_block) * block_tokens;
-  const int tokens = max(0, min(block_tokens, sequence.rows - first));
+  const int tokens = min(block_tokens, sequence.rows - first);
 
   if (threadIdx.x == 0) kernel.InitBarriers();
-  if constexpr (kCluster == 1) {
-    __syncthreads();
-  } else {
-    ClusterSync();
-  }
+  __syncthreads();
   WaitForPreviousKernel();
   LetNextKernelStart();
-  // The whole cluster walks the same tiles; masks are each block's own.
-  const int cluster_row = (cluster_first - sequence.first_block) * block_tokens;
-  const int cluster_tokens = min(kCluster * block_tokens, sequence.rows - cluster_row);
-  const BlockSpan whole = SpanOf(sequence, params.window, cluster_row, cluster_tokens);
-  const KeyTiles<Kernel::kTile> tiles(whole.lo, whole.hi, sequence.capacity);
+  const BlockSpan span = SpanOf(sequence, params.window, first, tokens);
+  const KeyTiles<Kernel::kTile> tiles(span.lo, span.hi, sequence.capacity);
 
   const int64_t token_stride = static_cast<int64_t>(params.heads) * kHeadDim;
   const int64_t origin = (sequence.first_row + first) * token_stride +
@@ -344,11 +316,10 @@ __global__ void __launch_bounds__(Prefill512<kCluster>::kThreads, 1)
 
   if (role == 0) {
     DecreaseRegisters<24>();
-    if (threadIdx.x == 0) kernel.Feed(sequence, tiles, kv_head, rank);
+    if (threadIdx.x == 0) kernel.Feed(sequence, tiles, kv_head);
     NamedBarrierSync(4, Kernel::kThreads);
   } else if (role == 1) {
     IncreaseRegisters<168>();
-    const BlockSpan span = SpanOf(sequence, params.window, first, tokens);
     kernel.Score(params, sequence, tiles, span, static_cast<const Query*>(params.query) + origin,
                  first, valid_rows, token_stride);
     NamedBarrierSync(4, Kernel::kThreads);
@@ -378,8 +349,6 @@ __global__ void __launch_bounds__(Prefill512<kCluster>::kThreads, 1)
       }
     }
   }
-  // No block may leave while another's arrivals or copies are on their way to it.
-  if constexpr (kCluster > 1) ClusterSync();
 }
 
 }  // namespace facet::cuda
