@@ -12,28 +12,36 @@ __device__ __forceinline__ uint32_t SharedAddress(const void* pointer) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
+// mbarriers are named by their shared-memory addresses, or by pointers to them.
+
 /// mbarrier.init: a phase ends after `arrivals` arrivals and all announced bytes.
+__device__ __forceinline__ void MbarrierInit(uint32_t barrier, uint32_t arrivals) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
+}
 __device__ __forceinline__ void MbarrierInit(uint64_t* barrier, uint32_t arrivals) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(SharedAddress(barrier)),
-               "r"(arrivals));
+  MbarrierInit(SharedAddress(barrier), arrivals);
 }
 
-/// fence.mbarrier_init: barriers initialized before are seen by the copy engine.
+/// fence.mbarrier_init: barriers initialized before are seen by the copy engine and the cluster.
 __device__ __forceinline__ void MbarrierInitFence() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
 
 /// mbarrier.arrive
+__device__ __forceinline__ void MbarrierArrive(uint32_t barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
 __device__ __forceinline__ void MbarrierArrive(uint64_t* barrier) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(SharedAddress(barrier)) : "memory");
+  MbarrierArrive(SharedAddress(barrier));
 }
 
 /// mbarrier.arrive.expect_tx: arrives and announces bytes.
+__device__ __forceinline__ void MbarrierExpect(uint32_t barrier, uint32_t bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
+               : "memory");
+}
 __device__ __forceinline__ void MbarrierExpect(uint64_t* barrier, uint32_t bytes) {
-  asm volatile(
-      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(SharedAddress(barrier)),
-      "r"(bytes)
-      : "memory");
+  MbarrierExpect(SharedAddress(barrier), bytes);
 }
 
 /// mbarrier.try_wait until the phase of this parity is over.

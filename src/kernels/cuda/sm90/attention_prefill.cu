@@ -6,25 +6,12 @@
 #include "kernels/cuda/attention.h"
 #include "kernels/cuda/sm90/attention_prefill_256.cuh"
 #include "kernels/cuda/sm90/attention_prefill_512.cuh"
+#include "kernels/cuda/sm90/tensor_map.cuh"
 
 namespace facet::cuda {
 namespace {
 
 constexpr int kKeyTile256 = 96;
-
-using TensorMapEncode = decltype(&cuTensorMapEncodeTiled);
-
-/// cuTensorMapEncodeTiled through the runtime: the program does not link the driver.
-TensorMapEncode FindTensorMapEncode() {
-  void* function = nullptr;
-  cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
-  if (cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000,
-                                       cudaEnableDefault, &found) != cudaSuccess ||
-      found != cudaDriverEntryPointSuccess) {
-    return nullptr;
-  }
-  return reinterpret_cast<TensorMapEncode>(function);
-}
 
 /// A cache as [kv_heads][head_dim / 64][capacity][64]; a box is [1][slabs][tile][64], in 128-byte
 /// swizzle: slab after slab, as the products read it.
@@ -55,7 +42,7 @@ using KernelFunction = void (*)(PrefillParams);
 cudaError_t Launch(KernelFunction kernel, int threads, int shared_bytes, const Shape& shape,
                    const AttentionDesc& desc, std::span<const CacheSequence> sequences,
                    cudaStream_t stream) {
-  static const TensorMapEncode encode = FindTensorMapEncode();
+  const TensorMapEncode encode = FindTensorMapEncode();
   if (encode == nullptr) return cudaErrorNotSupported;
   if (const cudaError_t error =
           cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);

@@ -6,6 +6,7 @@
 #include <cuda.h>
 
 #include "kernels/cuda/attention_device.cuh"
+#include "kernels/cuda/ptx_async.cuh"
 #include "kernels/cuda/sm90/ptx_wgmma.cuh"
 
 namespace facet::cuda {
@@ -60,6 +61,47 @@ struct KeyTiles {
     }
     const int offset = (j - tiles_before_wrap) * kTile;
     return {lo + before_wrap + offset, offset, min(kTile, length - before_wrap - offset)};
+  }
+};
+
+/// The first address from `shared` on that 128-byte swizzles repeat from.
+__device__ __forceinline__ uint8_t* AlignedTo1024(uint8_t* shared) {
+  return shared + (1024 - SharedAddress(shared) % 1024) % 1024;
+}
+
+/// A ring of key and value tiles in shared memory, filled by one thread in the order of the items.
+template <int kSlots, int kTileBytes>
+struct TileRing {
+  uint8_t* slots;
+  uint64_t* full;
+  uint64_t* empty;
+
+  /// Tiles at `slots_at`, barriers at `barriers_at`, 2 kSlots of them.
+  __device__ TileRing(uint8_t* slots_at, void* barriers_at)
+      : slots(slots_at), full(static_cast<uint64_t*>(barriers_at)), empty(full + kSlots) {}
+
+  /// `readers` warps release every slot. One thread; MbarrierInitFence() after.
+  __device__ void InitBarriers(uint32_t readers) const {
+    for (int i = 0; i < kSlots; ++i) {
+      MbarrierInit(full + i, 1);
+      MbarrierInit(empty + i, readers);
+    }
+  }
+
+  __device__ uint8_t* Slot(int item) const { return slots + item % kSlots * kTileBytes; }
+  __device__ void WaitFull(int item) const {
+    MbarrierWait(full + item % kSlots, item / kSlots & 1);
+  }
+  /// The calling warp is done with an item, and counts as `arrivals` readers.
+  __device__ void Release(int item, unsigned arrivals = 1) const {
+    if (threadIdx.x % 32 < arrivals) MbarrierArrive(empty + item % kSlots);
+  }
+
+  __device__ void Load(int item, const CUtensorMap* map, int row, int kv_head) const {
+    const int slot = item % kSlots;
+    MbarrierWait(empty + slot, (item / kSlots & 1) ^ 1);
+    MbarrierExpect(full + slot, kTileBytes);
+    TensorCopy4(SharedAddress(Slot(item)), map, 0, row, 0, kv_head, full + slot);
   }
 };
 

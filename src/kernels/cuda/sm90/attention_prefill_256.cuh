@@ -26,43 +26,23 @@ struct Prefill256 {
     return j == tiles - 1 ? 2 * tiles - 1 : 2 * j + 2;
   }
 
-  uint64_t* full;
-  uint64_t* empty;
   uint8_t* query;
-  uint8_t* slots;
+  TileRing<kSlots, kTileBytes> ring;
 
-  __device__ explicit Prefill256(uint8_t* shared) {
-    uint8_t* aligned = shared + (1024 - SharedAddress(shared) % 1024) % 1024;
-    query = aligned;
-    slots = query + kQueryBytes;
-    full = reinterpret_cast<uint64_t*>(slots + kSlots * kTileBytes);
-    empty = full + kSlots;
-  }
-
-  __device__ uint8_t* Slot(int item) const { return slots + item % kSlots * kTileBytes; }
-  __device__ void WaitFull(int item) const {
-    MbarrierWait(full + item % kSlots, item / kSlots & 1);
-  }
-  __device__ void Release(int item) const {
-    if (threadIdx.x % 32 == 0) MbarrierArrive(empty + item % kSlots);
-  }
-
-  __device__ void Load(int item, const CUtensorMap* map, int row, int kv_head) const {
-    const int slot = item % kSlots;
-    MbarrierWait(empty + slot, (item / kSlots & 1) ^ 1);
-    MbarrierExpect(full + slot, kTileBytes);
-    TensorCopy4(SharedAddress(Slot(item)), map, 0, row, 0, kv_head, full + slot);
-  }
+  /// `shared` begins at a multiple of 1024 bytes.
+  __device__ explicit Prefill256(uint8_t* shared)
+      : query(shared), ring(shared + kQueryBytes, shared + kQueryBytes + kSlots * kTileBytes) {}
 
   /// The feeding thread.
   __device__ void Feed(const PrefillSequence& sequence, const KeyTiles<kTile>& tiles,
                        int kv_head) const {
     for (int j = 0; j < tiles.count; ++j) {
-      Load(KeyItem(j), &sequence.keys, tiles[j].row, kv_head);
-      if (j > 0) Load(ValueItem(j - 1, tiles.count), &sequence.values, tiles[j - 1].row, kv_head);
+      ring.Load(KeyItem(j), &sequence.keys, tiles[j].row, kv_head);
+      if (j > 0)
+        ring.Load(ValueItem(j - 1, tiles.count), &sequence.values, tiles[j - 1].row, kv_head);
     }
     const int last = tiles.count - 1;
-    Load(ValueItem(last, tiles.count), &sequence.values, tiles[last].row, kv_head);
+    ring.Load(ValueItem(last, tiles.count), &sequence.values, tiles[last].row, kv_head);
   }
 
   /// A warpgroup's 64 rows of the query, swizzled; rows of no token are zero.
@@ -87,13 +67,13 @@ struct Prefill256 {
 
   __device__ __forceinline__ void IssueScores(float (&scores)[kTile / 2], uint64_t query_operand,
                                               int item) const {
-    WaitFull(item);
-    const uint64_t keys = SwizzledOperand(SharedAddress(Slot(item)), 16, 1024);
+    ring.WaitFull(item);
+    const uint64_t keys = SwizzledOperand(SharedAddress(ring.Slot(item)), 16, 1024);
     WgmmaFence();
 #pragma unroll
     for (int k = 0; k < kHeadDim / 16; ++k) {
-      Wgmma<kTile, 0>::Shared(scores, query_operand + (k / 4 * kRows * 128 + k % 4 * 32) / 16,
-                              keys + (k / 4 * kTile * 128 + k % 4 * 32) / 16, k > 0);
+      WgmmaShared<kTile>(scores, query_operand + (k / 4 * kRows * 128 + k % 4 * 32) / 16,
+                         keys + (k / 4 * kTile * 128 + k % 4 * 32) / 16, k > 0);
     }
     WgmmaCommit();
   }
@@ -101,14 +81,14 @@ struct Prefill256 {
   __device__ __forceinline__ void IssueOutput(float (&out)[kHeadDim / 2],
                                               const uint32_t (&weights)[kTile / 4], int item,
                                               int count, int warpgroup) const {
-    WaitFull(item);
-    if (count < kTile) ZeroRowsFrom<kTile, kSlabs>(Slot(item), count, 1 + warpgroup);
-    const uint64_t values = SwizzledOperand(SharedAddress(Slot(item)), kTile * 128, 1024);
+    ring.WaitFull(item);
+    if (count < kTile) ZeroRowsFrom<kTile, kSlabs>(ring.Slot(item), count, 1 + warpgroup);
+    const uint64_t values = SwizzledOperand(SharedAddress(ring.Slot(item)), kTile * 128, 1024);
     WgmmaFence();
 #pragma unroll
     for (int k = 0; k < kTile / 16; ++k) {
-      Wgmma<kHeadDim, 1>::Registers(out, weights[4 * k], weights[4 * k + 1], weights[4 * k + 2],
-                                    weights[4 * k + 3], values + k * 2048 / 16, 1);
+      WgmmaRegisters<kHeadDim, 1>(out, weights[4 * k], weights[4 * k + 1], weights[4 * k + 2],
+                                  weights[4 * k + 3], values + k * 2048 / 16, 1);
     }
     WgmmaCommit();
   }
@@ -119,7 +99,7 @@ __global__ void __launch_bounds__(Prefill256<kTile>::kThreads, 1)
     Prefill256Kernel(const __grid_constant__ PrefillParams params) {
   using Kernel = Prefill256<kTile>;
   extern __shared__ uint8_t shared[];
-  const Kernel kernel(shared);
+  const Kernel kernel(AlignedTo1024(shared));
   const int warpgroup = static_cast<int>(threadIdx.x) / kWarpgroup - 1;  // -1 feeds
 
   // Long rows first: the last block to start should not be the longest.
@@ -131,10 +111,7 @@ __global__ void __launch_bounds__(Prefill256<kTile>::kThreads, 1)
   const int tokens = min(block_tokens, sequence.rows - first);
 
   if (threadIdx.x == 0) {
-    for (int i = 0; i < Kernel::kSlots; ++i) {
-      MbarrierInit(kernel.full + i, 1);
-      MbarrierInit(kernel.empty + i, 8);
-    }
+    kernel.ring.InitBarriers(8);
     MbarrierInitFence();
   }
   __syncthreads();
@@ -196,7 +173,7 @@ __global__ void __launch_bounds__(Prefill256<kTile>::kThreads, 1)
     kernel.IssueScores(scores, query_operand, Kernel::KeyItem(0));
     WgmmaWait<0>();
     PinRegisters(scores);
-    kernel.Release(Kernel::KeyItem(0));
+    kernel.ring.Release(Kernel::KeyItem(0));
     softmax(0);
     pack();
     for (int j = 1; j < tiles.count; ++j) {
@@ -207,11 +184,11 @@ __global__ void __launch_bounds__(Prefill256<kTile>::kThreads, 1)
       kernel.IssueOutput(out, weights, value_item, tiles[j - 1].count, warpgroup);
       WgmmaWait<1>();
       PinRegisters(scores);
-      kernel.Release(Kernel::KeyItem(j));
+      kernel.ring.Release(Kernel::KeyItem(j));
       softmax(j);
       WgmmaWait<0>();
       PinRegisters(out);
-      kernel.Release(value_item);
+      kernel.ring.Release(value_item);
 #pragma unroll
       for (int i = 0; i < Kernel::kHeadDim / 2; ++i) out[i] *= scale[i / 2 % 2];
       pack();

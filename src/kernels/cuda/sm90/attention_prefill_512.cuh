@@ -28,36 +28,30 @@ struct Prefill512 {
   static constexpr int kRegisterSlabs = 6;  ///< of the query
   static constexpr int kQueryBytes = (kSlabs - kRegisterSlabs) * kRows * 128;
   static constexpr int kWeightsBytes = kRows * kTile * 2;
-  static constexpr int kSharedBytes =
-      1024 + kSlots * kTileBytes + kQueryBytes + 2 * kWeightsBytes + 5 * kRows * 4 + 128;
+  static constexpr int kBarriersAt =
+      kSlots * kTileBytes + kQueryBytes + 2 * kWeightsBytes + 5 * kRows * 4;
+  static constexpr int kSharedBytes = 1024 + kBarriersAt + 128;
 
-  uint8_t* slots;
+  TileRing<kSlots, kTileBytes> ring;
   uint8_t* query;    ///< the last slabs
   uint8_t* weights;  ///< two buffers of probabilities, BF16, swizzled
   float* scale;      ///< four buffers of [kRows]: what the output is multiplied by before a half
   float* sum;        ///< [kRows], at the end
-  uint64_t* full;
-  uint64_t* empty;
   uint64_t* weights_full;
   uint64_t* weights_empty;
 
-  __device__ explicit Prefill512(uint8_t* shared) {
-    slots = shared + (1024 - SharedAddress(shared) % 1024) % 1024;
-    query = slots + kSlots * kTileBytes;
-    weights = query + kQueryBytes;
-    scale = reinterpret_cast<float*>(weights + 2 * kWeightsBytes);
-    sum = scale + 4 * kRows;
-    full = reinterpret_cast<uint64_t*>(sum + kRows);
-    empty = full + kSlots;
-    weights_full = empty + kSlots;
-    weights_empty = weights_full + 4;
-  }
+  /// `shared` begins at a multiple of 1024 bytes.
+  __device__ explicit Prefill512(uint8_t* shared)
+      : ring(shared, shared + kBarriersAt),
+        query(shared + kSlots * kTileBytes),
+        weights(query + kQueryBytes),
+        scale(reinterpret_cast<float*>(weights + 2 * kWeightsBytes)),
+        sum(scale + 4 * kRows),
+        weights_full(ring.empty + kSlots),
+        weights_empty(weights_full + 4) {}
 
   __device__ void InitBarriers() const {
-    for (int i = 0; i < kSlots; ++i) {
-      MbarrierInit(full + i, 1);
-      MbarrierInit(empty + i, 8);
-    }
+    ring.InitBarriers(8);
     for (int i = 0; i < 4; ++i) {
       MbarrierInit(weights_full + i, 4);
       MbarrierInit(weights_empty + i, 8);
@@ -65,31 +59,14 @@ struct Prefill512 {
     MbarrierInitFence();
   }
 
-  __device__ uint8_t* Slot(int item) const { return slots + item % kSlots * kTileBytes; }
-  __device__ void WaitFull(int item) const {
-    MbarrierWait(full + item % kSlots, item / kSlots & 1);
-  }
-
   /// Keys have four warps of readers, values eight: a reader of keys counts twice.
-  __device__ void ReleaseKeys(int item) const {
-    if (threadIdx.x % 32 < 2) MbarrierArrive(empty + item % kSlots);
-  }
-  __device__ void ReleaseValues(int item) const {
-    if (threadIdx.x % 32 == 0) MbarrierArrive(empty + item % kSlots);
-  }
-
-  __device__ void Load(int item, const CUtensorMap* map, int row, int kv_head) const {
-    const int slot = item % kSlots;
-    MbarrierWait(empty + slot, (item / kSlots & 1) ^ 1);
-    MbarrierExpect(full + slot, kTileBytes);
-    TensorCopy4(SharedAddress(Slot(item)), map, 0, row, 0, kv_head, full + slot);
-  }
+  __device__ void ReleaseKeys(int item) const { ring.Release(item, 2); }
 
   __device__ void Feed(const PrefillSequence& sequence, const KeyTiles<kTile>& tiles,
                        int kv_head) const {
     for (int j = 0; j < tiles.count; ++j) {
-      Load(2 * j, &sequence.keys, tiles[j].row, kv_head);
-      Load(2 * j + 1, &sequence.values, tiles[j].row, kv_head);
+      ring.Load(2 * j, &sequence.keys, tiles[j].row, kv_head);
+      ring.Load(2 * j + 1, &sequence.values, tiles[j].row, kv_head);
     }
   }
 
@@ -150,21 +127,20 @@ struct Prefill512 {
     float right[kHalf / 2];
     const auto issue = [&](float(&scores)[kHalf / 2], int item, int half) {
       const uint64_t keys =
-          SwizzledOperand(SharedAddress(Slot(item)) + half * kHalf * 128, 16, 1024);
+          SwizzledOperand(SharedAddress(ring.Slot(item)) + half * kHalf * 128, 16, 1024);
       const uint64_t query_operand = SwizzledOperand(SharedAddress(query), 16, 1024);
       PinRegisters(scores);
       WgmmaFence();
 #pragma unroll
       for (int k = 0; k < kRegisterSlabs * 4; ++k) {
-        Wgmma<kHalf, 0>::Registers(scores, fragments[4 * k], fragments[4 * k + 1],
-                                   fragments[4 * k + 2], fragments[4 * k + 3],
-                                   keys + (k / 4 * kTile * 128 + k % 4 * 32) / 16, k > 0);
+        WgmmaRegisters<kHalf>(scores, fragments[4 * k], fragments[4 * k + 1], fragments[4 * k + 2],
+                              fragments[4 * k + 3], keys + (k / 4 * kTile * 128 + k % 4 * 32) / 16,
+                              k > 0);
       }
 #pragma unroll
       for (int k = 0; k < (kSlabs - kRegisterSlabs) * 4; ++k) {
-        Wgmma<kHalf, 0>::Shared(scores, query_operand + (k / 4 * kRows * 128 + k % 4 * 32) / 16,
-                                keys + ((kRegisterSlabs + k / 4) * kTile * 128 + k % 4 * 32) / 16,
-                                1);
+        WgmmaShared<kHalf>(scores, query_operand + (k / 4 * kRows * 128 + k % 4 * 32) / 16,
+                           keys + ((kRegisterSlabs + k / 4) * kTile * 128 + k % 4 * 32) / 16, 1);
       }
       WgmmaCommit();
     };
@@ -192,7 +168,7 @@ struct Prefill512 {
 
     // One half's product is always under way while the other half's softmax runs.
     if (tiles.count > 0) {
-      WaitFull(0);
+      ring.WaitFull(0);
       issue(left, 0, 0);
       WgmmaWait<0>();
       PinRegisters(left);
@@ -202,7 +178,7 @@ struct Prefill512 {
         WgmmaWait<0>();
         PinRegisters(right);
         ReleaseKeys(2 * j);
-        WaitFull(2 * j + 2);
+        ring.WaitFull(2 * j + 2);
         issue(left, 2 * j + 2, 0);
         finish(right, j, 1);
         WgmmaWait<0>();
@@ -245,7 +221,7 @@ struct Prefill512 {
     const int my_row = static_cast<int>(threadIdx.x) % kWarpgroup / 32 * 16 + lane / 4;
     for (int j = 0; j < tiles.count; ++j) {
       const int item = 2 * j + 1;
-      uint8_t* my_columns = Slot(item) + half * (kTileBytes / 2);
+      uint8_t* my_columns = ring.Slot(item) + half * (kTileBytes / 2);
       const uint64_t values = SwizzledOperand(SharedAddress(my_columns), kTile * 128, 1024);
       const uint64_t p = SwizzledOperand(SharedAddress(weights) + j % 2 * kWeightsBytes, 16, 1024);
 #pragma unroll
@@ -262,7 +238,7 @@ struct Prefill512 {
           }
         }
         if (part == 0) {
-          WaitFull(item);
+          ring.WaitFull(item);
           const int count = tiles[j].count;
           if (count < kTile) ZeroRowsFrom<kTile, kSlabs / 2>(my_columns, count, 2 + half);
         }
@@ -271,8 +247,8 @@ struct Prefill512 {
         WgmmaFence();
 #pragma unroll
         for (int k = part * (kHalf / 16); k < (part + 1) * (kHalf / 16); ++k) {
-          Wgmma<128, 1>::Shared(left, p + k * 2, values + k * 2048 / 16, 1);
-          Wgmma<128, 1>::Shared(right, p + k * 2, values + (2 * kTile * 128 + k * 2048) / 16, 1);
+          WgmmaShared<128, 1>(left, p + k * 2, values + k * 2048 / 16, 1);
+          WgmmaShared<128, 1>(right, p + k * 2, values + (2 * kTile * 128 + k * 2048) / 16, 1);
         }
         WgmmaCommit();
         WgmmaWait<0>();
@@ -280,7 +256,7 @@ struct Prefill512 {
         PinRegisters(right);
         if (lane == 0) MbarrierArrive(weights_empty + buffer);
       }
-      ReleaseValues(item);
+      ring.Release(item);
     }
   }
 };
@@ -291,7 +267,7 @@ __global__ void __launch_bounds__(Prefill512::kThreads, 1)
   using Kernel = Prefill512;
   constexpr int kHeadDim = Kernel::kHeadDim;
   extern __shared__ uint8_t shared[];
-  const Kernel kernel(shared);
+  const Kernel kernel(AlignedTo1024(shared));
   const int role = static_cast<int>(threadIdx.x) / kWarpgroup;
 
   // Long rows first: the last block to start should not be the longest.

@@ -6,8 +6,8 @@
 
 #include <cuda_bf16.h>
 
-#include "kernels/cuda/sm90/barrier.cuh"
 #include "kernels/cuda/sm90/linear_tile.cuh"
+#include "kernels/cuda/sm90/ptx_cluster.cuh"
 
 namespace facet::cuda::sm90 {
 
@@ -73,7 +73,7 @@ __device__ inline void StoreTile(const LinearArgs& args, int first_row, int firs
     const float alpha = kGateUp ? args.parts[0].alpha : PartOf(args, block_row + 16 * warp).alpha;
 #pragma unroll
     for (int chunk = 0; chunk < Tile::kTokens / kChunkTokens; ++chunk) {
-      NamedBarrier(1 + consumer, 128);
+      NamedBarrierSync(1 + static_cast<int>(consumer), 128);
 #pragma unroll
       for (int i = 0; i < kChunkTokens / 8; ++i) {
         const float* d = acc[block] + 4 * (chunk * (kChunkTokens / 8) + i);
@@ -90,7 +90,7 @@ __device__ inline void StoreTile(const LinearArgs& args, int first_row, int firs
           cell[kStride + 8] = alpha * d[3];
         }
       }
-      NamedBarrier(1 + consumer, 128);
+      NamedBarrierSync(1 + static_cast<int>(consumer), 128);
 #pragma unroll
       for (int i = 0; i < kChunkTokens * kFours / 128; ++i) {
         const int item = 128 * i + thread;

@@ -7,10 +7,10 @@
 #include <cstdint>
 
 #include "kernels/cuda/nvfp4_decode.cuh"
-#include "kernels/cuda/sm90/barrier.cuh"
 #include "kernels/cuda/sm90/linear_epilogue.cuh"
 #include "kernels/cuda/sm90/linear_tile.cuh"
-#include "kernels/cuda/sm90/wgmma.cuh"
+#include "kernels/cuda/sm90/ptx_cluster.cuh"
+#include "kernels/cuda/sm90/ptx_wgmma.cuh"
 
 namespace facet::cuda::sm90 {
 
@@ -80,12 +80,12 @@ template <class Tile>
 __device__ inline void InitBarriers(const SharedLayout<Tile>& shared, int splits) {
   constexpr uint32_t kWarps = 4 * Tile::kConsumers;
   for (int stage = 0; stage < Tile::kStages; ++stage) {
-    BarrierInit(shared.Full(stage), 1);
-    BarrierInit(shared.Empty(stage), kWarps);
+    MbarrierInit(shared.Full(stage), 1);
+    MbarrierInit(shared.Empty(stage), kWarps);
   }
-  BarrierInit(shared.Summable(), kWarps * static_cast<uint32_t>(splits));
-  BarrierInit(shared.Summed(), kWarps * static_cast<uint32_t>(splits));
-  BarrierInitFence();
+  MbarrierInit(shared.Summable(), kWarps * static_cast<uint32_t>(splits));
+  MbarrierInit(shared.Summed(), kWarps * static_cast<uint32_t>(splits));
+  MbarrierInitFence();
 }
 
 /// Opens a stage for one step and starts the copy of its weights.
@@ -94,7 +94,7 @@ __device__ inline void LoadWeights(const LinearArgs& args, const SharedLayout<Ti
                                    const TilePosition& tile, int step, int stage) {
   constexpr bool kPacked = Tile::kWeights == WeightForm::kNvfp4;
   constexpr int kRecordWords = static_cast<int>(kPackRecordBytes) / 4;
-  BarrierArriveExpect(shared.Full(stage), Tile::kInputBytes + Tile::kWeightBytes);
+  MbarrierExpect(shared.Full(stage), Tile::kInputBytes + Tile::kWeightBytes);
   LoadBox(shared.Weights(stage), &args.weights, step * (kPacked ? kRecordWords : kStepCols),
           kPacked ? tile.first_row / 16 : tile.first_row, shared.Full(stage));
 }
@@ -107,14 +107,14 @@ __device__ inline void Produce(const LinearArgs& args, const SharedLayout<Tile>&
   const TilePosition start = walk.At(walk.First());
   const int early = min(Tile::kStages, start.last_step - start.first_step);
   for (int i = 0; i < early; ++i) LoadWeights(args, shared, start, start.first_step + i, i);
-  WaitForPreviousKernels();
+  WaitForPreviousKernel();
   RingPosition<Tile> ring;
   int loaded = 0;
   for (int index = walk.First(); index < walk.Count(); index += walk.Stride()) {
     const TilePosition tile = walk.At(index);
     for (int step = tile.first_step; step < tile.last_step; ++step) {
       if (loaded >= early) {
-        BarrierWait(shared.Empty(ring.stage), ring.parity ^ 1);
+        MbarrierWaitCluster(shared.Empty(ring.stage), ring.parity ^ 1);
         LoadWeights(args, shared, tile, step, ring.stage);
       } else {
         ++loaded;
@@ -129,7 +129,7 @@ __device__ inline void Produce(const LinearArgs& args, const SharedLayout<Tile>&
 /// This warp is done with a stage.
 template <class Tile>
 __device__ inline void ReleaseStage(const SharedLayout<Tile>& shared, int stage) {
-  if (threadIdx.x % 32 == 0) BarrierArrive(shared.Empty(stage));
+  if (threadIdx.x % 32 == 0) MbarrierArrive(shared.Empty(stage));
 }
 
 /// A lane's words and scales of one record.
@@ -170,7 +170,7 @@ __device__ inline void MultiplyPacked(uint32_t weights, uint32_t input, uint32_t
     const uint32_t row_tile = 4 * (consumer * Tile::kBlocks + block) + warp;
     records[block] = ReadRecord(weights + row_tile * static_cast<uint32_t>(kPackRecordBytes));
   }
-  const uint64_t b = MatrixDescriptor(input);
+  const uint64_t b = SwizzledOperand(input, 16, 1024);
   uint32_t fragments[4][Tile::kBlocks][4];
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
@@ -182,7 +182,8 @@ __device__ inline void MultiplyPacked(uint32_t weights, uint32_t input, uint32_t
     WgmmaFence();
 #pragma unroll
     for (int block = 0; block < Tile::kBlocks; ++block) {
-      WgmmaRegisters<Tile::kTokens>(acc[block], fragments[j][block], b + j * kDescriptorK16,
+      const uint32_t(&a)[4] = fragments[j][block];
+      WgmmaRegisters<Tile::kTokens>(acc[block], a[0], a[1], a[2], a[3], b + j * kOperandK16,
                                     accumulate || j > 0);
     }
     WgmmaCommit();
@@ -197,15 +198,15 @@ __device__ inline void MultiplyBf16(uint32_t weights, uint32_t input, uint32_t c
                                     bool accumulate, float (&acc)[Tile::kBlocks][Tile::kTokens / 2],
                                     const Release& release_previous) {
   constexpr uint32_t kBlockBytes = 64 * kStepCols * 2;
-  const uint64_t b = MatrixDescriptor(input);
+  const uint64_t b = SwizzledOperand(input, 16, 1024);
   WgmmaFence();
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
 #pragma unroll
     for (int block = 0; block < Tile::kBlocks; ++block) {
       const uint64_t a =
-          MatrixDescriptor(weights + (consumer * Tile::kBlocks + block) * kBlockBytes);
-      WgmmaShared<Tile::kTokens>(acc[block], a + j * kDescriptorK16, b + j * kDescriptorK16,
+          SwizzledOperand(weights + (consumer * Tile::kBlocks + block) * kBlockBytes, 16, 1024);
+      WgmmaShared<Tile::kTokens>(acc[block], a + j * kOperandK16, b + j * kOperandK16,
                                  accumulate || j > 0);
     }
   }
@@ -224,7 +225,7 @@ __device__ inline void MultiplyTile(const SharedLayout<Tile>& shared, const Tile
     if (previous >= 0) ReleaseStage(shared, previous);
   };
   for (int step = tile.first_step; step < tile.last_step; ++step) {
-    BarrierWait(shared.Full(ring.stage), ring.parity);
+    MbarrierWaitCluster(shared.Full(ring.stage), ring.parity);
     const uint32_t weights = shared.Weights(ring.stage);
     const uint32_t input = shared.Input(ring.stage);
     const bool accumulate = step > tile.first_step;
@@ -244,8 +245,8 @@ __device__ inline void MultiplyTile(const SharedLayout<Tile>& shared, const Tile
 __device__ inline void MeetCluster(uint32_t barrier, uint32_t parity, int splits) {
   __syncwarp();
   const uint32_t lane = threadIdx.x % 32;
-  if (lane < static_cast<uint32_t>(splits)) BarrierArriveCluster(ClusterAddress(barrier, lane));
-  BarrierWait(barrier, parity);
+  if (lane < static_cast<uint32_t>(splits)) MbarrierArriveCluster(ClusterAddress(barrier, lane));
+  MbarrierWaitCluster(barrier, parity);
 }
 
 /// Adds up the cluster's partial sums and stores them, kSumTokens tokens at a time.
@@ -307,10 +308,10 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
   if constexpr (Tile::kSplit) ClusterSync();
 
   if (threadIdx.x < 128) {
-    LowerRegisters<Tile::kProducerRegisters>();
+    DecreaseRegisters<Tile::kProducerRegisters>();
     if (threadIdx.x == 0) Produce(args, shared, walk);
   } else {
-    RaiseRegisters<Tile::kConsumerRegisters>();
+    IncreaseRegisters<Tile::kConsumerRegisters>();
     Consume(args, shared, walk);
   }
   // A CTA's shared memory lives until its neighbors are done with it.

@@ -1,26 +1,25 @@
-#include <cudaTypedefs.h>
-
 #include "kernels/cuda/sm90/tensor_map.cuh"
 
-namespace facet::cuda::sm90 {
-namespace {
+namespace facet::cuda {
 
-/// The driver's function, found through the runtime so that nothing links against the driver.
-PFN_cuTensorMapEncodeTiled_v12000 Encoder() {
+TensorMapEncode FindTensorMapEncode() {
   static const auto function = [] {
     void* pointer = nullptr;
     cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
     const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &pointer,
                                                                12000, cudaEnableDefault, &found);
     const bool usable = error == cudaSuccess && found == cudaDriverEntryPointSuccess;
-    return reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(usable ? pointer : nullptr);
+    return reinterpret_cast<TensorMapEncode>(usable ? pointer : nullptr);
   }();
   return function;
 }
 
+namespace sm90 {
+namespace {
+
 cudaError_t Encode(const BoxedMatrix& matrix, CUtensorMapDataType type, CUtensorMapSwizzle swizzle,
                    CUtensorMap* map) {
-  const auto encode = Encoder();
+  const TensorMapEncode encode = FindTensorMapEncode();
   if (encode == nullptr) return cudaErrorNotSupported;
   const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(matrix.cols),
                                static_cast<cuuint64_t>(matrix.rows)};
@@ -45,4 +44,5 @@ cudaError_t EncodeWordMap(const BoxedMatrix& matrix, CUtensorMap* map) {
   return Encode(matrix, CU_TENSOR_MAP_DATA_TYPE_INT32, CU_TENSOR_MAP_SWIZZLE_NONE, map);
 }
 
-}  // namespace facet::cuda::sm90
+}  // namespace sm90
+}  // namespace facet::cuda

@@ -6,7 +6,15 @@
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 
-namespace facet::cuda::sm90 {
+namespace facet::cuda {
+
+using TensorMapEncode = decltype(&cuTensorMapEncodeTiled);
+
+/// cuTensorMapEncodeTiled, found through the runtime so that nothing links against the driver; null
+/// where the driver has none.
+TensorMapEncode FindTensorMapEncode();
+
+namespace sm90 {
 
 /// A row-major matrix and the box that is copied at a time.
 struct BoxedMatrix {
@@ -24,4 +32,5 @@ cudaError_t EncodeBf16Map(const BoxedMatrix& matrix, CUtensorMap* map);
 /// 32-bit words, boxes as they are.
 cudaError_t EncodeWordMap(const BoxedMatrix& matrix, CUtensorMap* map);
 
-}  // namespace facet::cuda::sm90
+}  // namespace sm90
+}  // namespace facet::cuda
