@@ -82,8 +82,8 @@ class CudaBackend final : public Backend {
   cudaStream_t stream_ = nullptr;
   Scratch inputs_;
   Scratch indices_;
-  ThreadPool pool_;  // packs weights
-  CpuBackend host_;  // quantizes weights
+  Scratch unpacked_;  // a weight as files hold it, while it is packed
+  CpuBackend host_;   // quantizes weights
 };
 
 }  // namespace facet::cuda

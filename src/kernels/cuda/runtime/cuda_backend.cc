@@ -4,43 +4,33 @@
 #include "base/thread_pool.h"
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/pack.h"
+#include "kernels/cuda/pack_device.h"
+#include "kernels/cuda/pack_format.h"
 
 namespace facet::cuda {
 
-std::optional<DeviceProperties> FindDevice(int index) {
+Result<DeviceProperties> UsableDevice(int index) {
   int count = 0;
-  if (cudaGetDeviceCount(&count) != cudaSuccess || index < 0 || index >= count) {
+  if (cudaGetDeviceCount(&count) != cudaSuccess || index >= count) {
     cudaGetLastError();  // a machine without a card is no error
-    return std::nullopt;
+    return Fail(ErrorCode::kUnsupported, "no CUDA device {}: this machine has {}", index, count);
   }
-  cudaDeviceProp properties;
-  Check(cudaGetDeviceProperties(&properties, index));
-  return DeviceProperties{.index = index,
-                          .name = properties.name,
-                          .major = properties.major,
-                          .minor = properties.minor,
-                          .multiprocessors = properties.multiProcessorCount,
-                          .memory_bytes = static_cast<int64_t>(properties.totalGlobalMem)};
+  cudaDeviceProp found;
+  Check(cudaGetDeviceProperties(&found, index));
+  if (found.major != 9) {
+    return Fail(ErrorCode::kUnsupported,
+                "CUDA device {} ({}) has compute capability {}.{}; facet's kernels need 9.0", index,
+                found.name, found.major, found.minor);
+  }
+  return DeviceProperties{.name = found.name, .major = found.major, .minor = found.minor};
 }
 
 Result<std::unique_ptr<Backend>> MakeBackend(int index) {
-  const std::optional<DeviceProperties> device = FindDevice(index);
-  if (!device) {
-    return Fail(ErrorCode::kUnsupported, "no CUDA device {}: found none with that number", index);
-  }
-  if (device->major != 9) {
-    return Fail(ErrorCode::kUnsupported,
-                "CUDA device {} ({}) has compute capability {}.{}; facet's kernels need 9.0", index,
-                device->name, device->major, device->minor);
-  }
+  FACET_TRY([[maybe_unused]] const DeviceProperties device, UsableDevice(index));
   return std::make_unique<CudaBackend>(index);
 }
 
-CudaBackend::CudaBackend(int device)
-    : device_(device),
-      pool_(ThreadPool::UsableProcessors()),
-      host_(ThreadPool::UsableProcessors()) {
+CudaBackend::CudaBackend(int device) : device_(device), host_(ThreadPool::UsableProcessors()) {
   Check(cudaSetDevice(device_));
   Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
 }
@@ -92,13 +82,15 @@ Weight CudaBackend::Place(const Weight& weight, std::vector<Buffer>& memory) {
     return PlaceBf16(*bf16, memory);
   }
   const auto& nvfp4 = std::get<Nvfp4Matrix>(weight);
-  const Buffer packed = Buffer::Host(PackedBytes(nvfp4.rows, nvfp4.cols));
-  const int64_t tile_bytes = PackedBytes(kPackRows, nvfp4.cols);
-  pool_.ParallelFor(PackedRowTiles(nvfp4.rows), 4, [&](int64_t begin, int64_t end, int) {
-    PackNvfp4(nvfp4, begin, end - begin, packed.as<uint8_t>() + begin * tile_bytes);
-  });
-  const Buffer& placed = memory.emplace_back(Allocate(packed.bytes()));
-  Write(packed.as<void>(), packed.bytes(), placed.as<void>());
+  const int64_t code_bytes = nvfp4.rows * nvfp4.cols / 2;
+  const int64_t scale_bytes = nvfp4.rows * nvfp4.cols / kNvfp4Block;
+  auto* codes = static_cast<uint8_t*>(unpacked_.Reserve(*this, code_bytes + scale_bytes));
+  uint8_t* block_scales = codes + code_bytes;
+  Write(nvfp4.codes, code_bytes, codes);
+  Write(nvfp4.block_scales, scale_bytes, block_scales);
+  const Buffer& placed = memory.emplace_back(Allocate(PackedBytes(nvfp4.rows, nvfp4.cols)));
+  Check(PackNvfp4OnDevice({codes, block_scales, nvfp4.rows, nvfp4.cols}, placed.as<uint8_t>(),
+                          stream_));
   Nvfp4Matrix result = nvfp4;
   result.codes = placed.as<uint8_t>();
   result.block_scales = nullptr;  // inside the packed records
