@@ -1,6 +1,7 @@
 // Attention on the card against a plain double-precision reference on the card: window edges, ring
 // wrap-around, images, ragged lengths, several sequences, poisoned outputs and caches; then times
-// at the 12B's shapes. Stand-alone: attention_test [check|prefill|decode]...; none: all.
+// at the 12B's shapes. Stand-alone: attention_test
+// [check-plain|check-prefill|check-decode|prefill|decode]...; none: all.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -11,48 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "device.h"
 #include "kernels/cuda/attention.h"
 
 namespace facet::cuda {
 namespace {
-
-int passed = 0;
-int failed = 0;
-
-void Check(cudaError_t error, const char* what) {
-  if (error == cudaSuccess) return;
-  std::printf("CUDA: %s: %s\n", what, cudaGetErrorString(error));
-  std::exit(3);
-}
-#define CHECK_CUDA(call) Check(call, #call)
-
-/// Device memory, poisoned with NaN of either type (0xFFFF, 0xFFFFFFFF).
-template <typename T>
-class DeviceArray {
- public:
-  explicit DeviceArray(size_t count) : count_(count) {
-    CHECK_CUDA(cudaMalloc(&data_, std::max<size_t>(1, count) * sizeof(T)));
-    Poison();
-  }
-  DeviceArray(const DeviceArray&) = delete;
-  DeviceArray& operator=(const DeviceArray&) = delete;
-  ~DeviceArray() { cudaFree(data_); }
-  T* data() const { return data_; }
-  size_t size() const { return count_; }
-  void Poison() { CHECK_CUDA(cudaMemset(data_, 0xFF, count_ * sizeof(T))); }
-  void Set(const std::vector<T>& from) {
-    CHECK_CUDA(cudaMemcpy(data_, from.data(), from.size() * sizeof(T), cudaMemcpyHostToDevice));
-  }
-  std::vector<T> Get() const {
-    std::vector<T> to(count_);
-    CHECK_CUDA(cudaMemcpy(to.data(), data_, count_ * sizeof(T), cudaMemcpyDeviceToHost));
-    return to;
-  }
-
- private:
-  T* data_ = nullptr;
-  size_t count_ = 0;
-};
 
 __device__ uint32_t Hash(uint64_t x) {
   x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ULL;
@@ -245,9 +209,9 @@ class Problem {
   }
 
   std::vector<float> Out(bool bf16) const {
-    if (!bf16) return out_float_->Get();
+    if (!bf16) return out_float_->ToHost();
     std::vector<float> out;
-    for (const uint16_t bits : out_bf16_->Get()) {
+    for (const uint16_t bits : out_bf16_->ToHost()) {
       const uint32_t wide = static_cast<uint32_t>(bits) << 16;
       float value;
       std::memcpy(&value, &wide, 4);
@@ -256,8 +220,8 @@ class Problem {
     return out;
   }
   void Poison() const {
-    out_float_->Poison();
-    out_bf16_->Poison();
+    out_float_->Fill(0xFF);
+    out_bf16_->Fill(0xFF);
   }
 
   /// Relative error norm over sampled rows (the first, the last and some between, all heads of a
@@ -285,7 +249,7 @@ class Problem {
         Desc(false), device_sequences->data(), device_samples.data(), query_float_->data(),
         scores.data(), longest, expected.data());
     CHECK_CUDA(cudaDeviceSynchronize());
-    const std::vector<double> want = expected.Get();
+    const std::vector<double> want = expected.ToHost();
     double difference = 0;
     double norm = 0;
     for (size_t i = 0; i < samples.size(); ++i) {
@@ -567,8 +531,7 @@ int Main(int argc, char** argv) {
   }
   if (wanted("prefill")) TimePrefill();
   if (wanted("decode")) TimeDecode();
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return CloseTests();
 }
 
 }  // namespace

@@ -7,21 +7,12 @@
 #include <random>
 #include <vector>
 
+#include "device.h"
 #include "kernels/cuda/append_cache.h"
 #include "kernels/cuda/head_norm_rope.h"
 
 namespace facet::cuda {
 namespace {
-
-int passed = 0;
-int failed = 0;
-
-void Check(cudaError_t error, const char* what) {
-  if (error == cudaSuccess) return;
-  std::printf("CUDA: %s: %s\n", what, cudaGetErrorString(error));
-  std::exit(3);
-}
-#define CHECK_CUDA(call) Check(call, #call)
 
 template <typename T>
 T* Upload(const std::vector<T>& from) {
@@ -270,8 +261,7 @@ int Main() {
   Time(1, 8, 256);
   Time(2048, 8, 256);
   Time(2048, 1, 512);
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed == 0 ? 0 : 1;
+  return CloseTests();
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 
+#include "device.h"
 #include "kernels/cuda/linear_prefill.h"
 #include "kernels/cuda/pack.h"
 #include "kernels/cuda/pack_device.h"
@@ -21,37 +22,6 @@
 
 namespace facet::cuda {
 namespace {
-
-void Check(cudaError_t error, const char* what) {
-  if (error == cudaSuccess) return;
-  std::printf("%s: %s\n", what, cudaGetErrorString(error));
-  std::exit(2);
-}
-
-template <typename T>
-class DeviceArray {
- public:
-  explicit DeviceArray(int64_t size) : size_(size) {
-    Check(cudaMalloc(&data_, static_cast<size_t>(size) * sizeof(T)), "cudaMalloc");
-  }
-  ~DeviceArray() { cudaFree(data_); }
-  DeviceArray(const DeviceArray&) = delete;
-  DeviceArray& operator=(const DeviceArray&) = delete;
-
-  T* data() const { return data_; }
-  int64_t size() const { return size_; }
-  void Fill(int byte) { Check(cudaMemset(data_, byte, bytes()), "cudaMemset"); }
-  std::vector<T> ToHost() const {
-    std::vector<T> host(static_cast<size_t>(size_));
-    Check(cudaMemcpy(host.data(), data_, bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
-    return host;
-  }
-
- private:
-  size_t bytes() const { return static_cast<size_t>(size_) * sizeof(T); }
-  T* data_ = nullptr;
-  int64_t size_;
-};
 
 __host__ __device__ uint64_t Random(uint64_t seed, uint64_t position) {
   uint64_t x = seed * 0x9E3779B97F4A7C15u + (position + 1) * 0xD1B54A32D192ED03u;
@@ -179,8 +149,6 @@ __global__ void ReferenceKernel(LinearInput x, Expected expected, Sample sample,
 constexpr double kFloatTolerance = 2e-5;      // float32 sums of up to 15360 exact products
 constexpr double kRoundedTolerance = 2.5e-3;  // one rounding to BF16: 2^-9 at most, rms 1.7e-3
 
-int passed = 0;
-int failed = 0;
 double largest_float_error = 0;  // of products with float32 outputs
 
 void Report(const std::string& name, bool good, double error) {
@@ -574,6 +542,5 @@ int main(int argc, char** argv) {
   facet::cuda::TestAll();
   std::printf("largest error of float32 outputs %.2g\n", facet::cuda::largest_float_error);
   if (argc > 1 && std::strcmp(argv[1], "bench") == 0) facet::cuda::BenchAll();
-  std::printf("%d passed, %d failed\n", facet::cuda::passed, facet::cuda::failed);
-  return facet::cuda::failed == 0 ? 0 : 1;
+  return facet::cuda::CloseTests();
 }
