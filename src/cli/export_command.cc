@@ -20,6 +20,10 @@ std::string Human(int64_t bytes) { return HumanBytes(static_cast<uint64_t>(bytes
 
 void ExportFlags::AddTo(CLI::App& command, const std::string& from, const std::string& to) {
   command.add_option("source", source, from)->required();
+  AddTargetTo(command, to);
+}
+
+void ExportFlags::AddTargetTo(CLI::App& command, const std::string& to) {
   command.add_option("target", target, to)->required();
   command.add_option("--max-shard-size", max_shard_bytes, "bytes of weights in one file at most")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 50))

@@ -1,4 +1,4 @@
-// What quantize and dequantize share: their options, and what they say when they are done.
+// What the commands that write a checkpoint share: options, and what they say when they are done.
 #pragma once
 
 #include <string>
@@ -11,13 +11,15 @@
 namespace facet::cli {
 
 struct ExportFlags {
-  std::string source;
+  std::string source;  ///< of a command that has one
   std::string target;
   int64_t max_shard_bytes = kDefaultMaxShardBytes;
   bool json = false;
 
   /// source, target, --max-shard-size, --json; `from` and `to` say what the folders hold.
   void AddTo(CLI::App& command, const std::string& from, const std::string& to);
+  /// The same without source.
+  void AddTargetTo(CLI::App& command, const std::string& to);
 };
 
 /// Prints each warning to stderr.

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/compute_flags.h"
+#include "cli/export_command.h"
 #include "cli/interrupt.h"
 #include "cli/json_text.h"
 #include "cli/numbers.h"
@@ -17,14 +18,12 @@ namespace facet::cli {
 namespace {
 
 struct Options {
-  std::string target;
+  ExportFlags files;
   std::string like = "12b";
   std::string format = "nvfp4";
   std::optional<int64_t> layers;
   int64_t seed = 0;
-  int64_t max_shard_bytes = SynthOptions().max_shard_bytes;
   ComputeFlags compute;
-  bool json = false;
 };
 
 constexpr const char* kFooter =
@@ -49,7 +48,7 @@ constexpr const char* kFooter =
 void PrintJson(const Options& options, const SynthModel& model, const SynthReport& report,
                double seconds) {
   nlohmann::ordered_json json;
-  json["target"] = options.target;
+  json["target"] = options.files.target;
   json["like"] = options.like;
   json["format"] = options.format;
   json["layers"] = report.layers;
@@ -65,7 +64,7 @@ void PrintJson(const Options& options, const SynthModel& model, const SynthRepor
 }
 
 void PrintText(const Options& options, const SynthReport& report, double seconds) {
-  fmt::print("{}\n", options.target);
+  fmt::print("{}\n", options.files.target);
   fmt::print("  {:<14}like {}, {}, {} layers, seed {}: synthetic, it knows nothing\n", "model",
              options.like, options.format, report.layers, options.seed);
   fmt::print("  {:<14}{} parameters in {} tensors, {} linears in NVFP4\n", "weights",
@@ -87,14 +86,14 @@ Result<int> Run(const Options& options) {
   const SynthOptions how{
       .format = options.format == "bf16" ? SynthFormat::kBf16 : SynthFormat::kNvfp4,
       .seed = static_cast<uint64_t>(options.seed),
-      .max_shard_bytes = options.max_shard_bytes};
+      .max_shard_bytes = options.files.max_shard_bytes};
   FACET_TRY(const SynthReport report,
-            SynthesizeCheckpoint(model, how, options.target, threads, control));
+            SynthesizeCheckpoint(model, how, options.files.target, threads, control));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   for (const std::string& warning : model.warnings) {
     fmt::print(stderr, "facet: warning: {}\n", warning);
   }
-  if (options.json) {
+  if (options.files.json) {
     PrintJson(options, model, report, elapsed.count());
   } else {
     PrintText(options, report, elapsed.count());
@@ -108,7 +107,7 @@ void RegisterSynth(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("synth", "make a synthetic checkpoint of the model's exact shape");
-  command->add_option("target", options->target, "new folder for the checkpoint")->required();
+  options->files.AddTargetTo(*command, "new folder for the checkpoint");
   command->add_option("--like", options->like, "whose shape: 12b, or tiny as models/tiny")
       ->capture_default_str();
   command->add_option("--format", options->format, "nvfp4 or bf16")
@@ -120,13 +119,7 @@ void RegisterSynth(CLI::App& app, Action& action) {
   command->add_option("--seed", options->seed, "other numbers for another seed")
       ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()))
       ->capture_default_str();
-  command
-      ->add_option("--max-shard-size", options->max_shard_bytes,
-                   "bytes of weights in one file at most")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 50))
-      ->capture_default_str();
   options->compute.AddThreadsTo(*command);
-  command->add_flag("--json", options->json, "print the result as JSON");
   command->footer(kFooter);
   command->callback([options, &action] { action = [options] { return Run(*options); }; });
 }
