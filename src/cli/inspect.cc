@@ -28,7 +28,7 @@ Result<int> InspectFile(const Options& options) {
 
 Result<int> InspectFolder(const Options& options) {
   FACET_TRY(const Checkpoint checkpoint, Checkpoint::Open(options.path));
-  const Inspection inspection{checkpoint, Summarize(checkpoint), DetectDevice()};
+  const Inspection inspection{checkpoint, Summarize(checkpoint), DetectDevice(), ChooseBackend()};
   if (options.json) {
     fmt::print("{}\n", JsonText(InspectionJson(inspection)));
   } else {

@@ -131,7 +131,13 @@ void AddMachine(const Inspection& inspection, std::string& text) {
   fmt::format_to(out, "\nOn this machine\n  processor   {}, {} threads, {} memory\n",
                  device.processor, device.threads,
                  HumanBytes(static_cast<uint64_t>(device.memory_bytes)));
-  fmt::format_to(out, "  kernels     cpu backend, {}\n", device.choice.reason);
+  const BackendChoice& backend = inspection.backend;
+  if (backend.name == "cpu") {
+    fmt::format_to(out, "  kernels     cpu backend ({}), {}\n", backend.reason,
+                   device.choice.reason);
+  } else {
+    fmt::format_to(out, "  kernels     {} backend, {}\n", backend.name, backend.reason);
+  }
   fmt::format_to(out, "  precision   {}\n", plan.reason);
 }
 
@@ -201,7 +207,8 @@ Json InspectionJson(const Inspection& inspection) {
                     {"memory_bytes", device.memory_bytes},
                     {"instruction_set", NameOf(device.choice.set)},
                     {"reason", device.choice.reason}};
-  json["plan"] = {{"backend", "cpu"},
+  json["plan"] = {{"backend", inspection.backend.name},
+                  {"backend_reason", inspection.backend.reason},
                   {"weights", plan.weights},
                   {"activations", plan.activations},
                   {"other_activations", plan.other_modes},

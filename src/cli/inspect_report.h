@@ -8,6 +8,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/summary.h"
+#include "kernels/backend_factory.h"
 #include "kernels/device_info.h"
 
 namespace facet::cli {
@@ -17,6 +18,7 @@ struct Inspection {
   const Checkpoint& checkpoint;
   CheckpointSummary summary;
   DeviceInfo device;
+  BackendChoice backend;  ///< what commands compute on unless told otherwise
 };
 
 std::string InspectionText(const Inspection& inspection);

@@ -16,7 +16,15 @@ namespace {
 
 #ifdef FACET_CUDA
 Result<std::unique_ptr<Backend>> MakeCudaBackend(int device) { return cuda::MakeBackend(device); }
+
+/// The first card, if facet has code for it, as people know it.
+Result<std::string> UsableCard() {
+  FACET_TRY(const cuda::DeviceProperties card, cuda::UsableDevice(0));
+  return fmt::format("{}, compute capability {}.{}", card.name, card.major, card.minor);
+}
 #else
+Result<std::string> UsableCard() { return Fail(ErrorCode::kUnsupported, "built without CUDA"); }
+
 Result<std::unique_ptr<Backend>> MakeCudaBackend(int) {
   return Fail(ErrorCode::kUnsupported,
               "this facet was built without CUDA: build it with `cmake --preset cuda`");
@@ -41,15 +49,18 @@ std::unique_ptr<Backend> MakeCpuBackend(int threads) {
 
 }  // namespace
 
+BackendChoice ChooseBackend() {
+  const Result<std::string> card = UsableCard();
+  if (card) return {"cuda", *card};
+  return {"cpu", card.error().message};
+}
+
 Result<std::unique_ptr<Backend>> MakeBackend(std::string_view name, int threads) {
   if (threads < 0)
     return Fail(ErrorCode::kUsage, "--threads {}: expected 1 or more, or 0 for all", threads);
   if (name == "ref") return std::make_unique<RefBackend>();
   if (name == "cpu") return MakeCpuBackend(threads);
-  if (name == "auto") {
-    Result<std::unique_ptr<Backend>> card = MakeCudaBackend(0);
-    return card ? std::move(card) : MakeCpuBackend(threads);
-  }
+  if (name == "auto") return MakeBackend(ChooseBackend().name, threads);
   if (const std::optional<int> device = CudaDevice(name)) return MakeCudaBackend(*device);
   return Fail(ErrorCode::kUsage, "unknown backend '{}': expected auto, cpu, cuda, cuda:N or ref",
               name);

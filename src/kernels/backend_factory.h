@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -9,8 +10,15 @@
 
 namespace facet {
 
-/// "ref", "cpu", "cuda" or "cuda:N" for card N; "auto" is the first card that facet has code for,
-/// or else the processor. `threads` of 0 means every processor this process may use; ref uses one.
+/// What "auto" is on this machine, and why.
+struct BackendChoice {
+  std::string name;    ///< "cuda" or "cpu"
+  std::string reason;  ///< for people
+};
+BackendChoice ChooseBackend();
+
+/// "ref", "cpu", "cuda" or "cuda:N" for card N; "auto" is what ChooseBackend()
+/// says. `threads` of 0 means every processor this process may use; ref uses one.
 /// kUsage for an unknown name (the message lists the names), kUnsupported for a processor or card
 /// that facet cannot use, or a build without CUDA.
 Result<std::unique_ptr<Backend>> MakeBackend(std::string_view name, int threads = 0);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "kernels/backend_factory.h"
 #include "testing/paths.h"
 #include "testing/poke.h"
 #include "testing/process.h"
@@ -41,6 +42,7 @@ TEST(InspectTest, ShowsATrainedModel) {
   EXPECT_EQ(report["compression"], 1.0);
   EXPECT_EQ(report["shards"].size(), 3u);
   EXPECT_EQ(report["plan"]["activations"], "bf16");
+  EXPECT_EQ(report["plan"]["backend"], ChooseBackend().name);
   EXPECT_FALSE(report["device"]["reason"].get<std::string>().empty());
 }
 
