@@ -39,6 +39,12 @@ struct LinearInput {
   int64_t stride = 0;
 };
 
+/// Device memory that a later kernel will read once: 16-byte aligned, a multiple of 16 bytes.
+struct L2Prefetch {
+  const void* data = nullptr;
+  int64_t bytes = 0;
+};
+
 /// out_p = alpha_p x W_p^T for each part.
 struct LinearNvfp4Desc {
   LinearInput x;                    ///< cols a multiple of 16
@@ -47,6 +53,7 @@ struct LinearNvfp4Desc {
   int part_count = 1;
   LinearOut out_type = LinearOut::kFloat32;
   bool programmatic = false;
+  L2Prefetch prefetch;  ///< brought into the L2 cache by the decode kernels only
 };
 cudaError_t LinearNvfp4Prefill(const LinearNvfp4Desc& desc, cudaStream_t stream);
 
@@ -60,6 +67,7 @@ struct GateUpNvfp4Desc {
   uint16_t* out = nullptr;  ///< BF16 [tokens, rows]
   int64_t out_stride = 0;
   bool programmatic = false;
+  L2Prefetch prefetch;  ///< brought into the L2 cache by the decode kernels only
 };
 cudaError_t GateUpNvfp4Prefill(const GateUpNvfp4Desc& desc, cudaStream_t stream);
 
@@ -70,6 +78,7 @@ struct LinearBf16Desc {
   LinearPart part;  ///< alpha multiplies the product
   LinearOut out_type = LinearOut::kFloat32;
   bool programmatic = false;
+  L2Prefetch prefetch;  ///< brought into the L2 cache by the decode kernels only
 };
 cudaError_t LinearBf16Prefill(const LinearBf16Desc& desc, cudaStream_t stream);
 

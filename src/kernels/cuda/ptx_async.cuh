@@ -45,13 +45,16 @@ __device__ __forceinline__ void MbarrierExpect(uint64_t* barrier, uint32_t bytes
 }
 
 /// mbarrier.try_wait until the phase of this parity is over.
-__device__ __forceinline__ void MbarrierWait(uint64_t* barrier, uint32_t parity) {
+__device__ __forceinline__ void MbarrierWait(uint32_t barrier, uint32_t parity) {
   asm volatile(
       "{ .reg .pred done;\n"
       "again: mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-      "@!done bra again; }" ::"r"(SharedAddress(barrier)),
+      "@!done bra again; }" ::"r"(barrier),
       "r"(parity)
       : "memory");
+}
+__device__ __forceinline__ void MbarrierWait(uint64_t* barrier, uint32_t parity) {
+  MbarrierWait(SharedAddress(barrier), parity);
 }
 
 /// bar.sync of one of the 15 named barriers.

@@ -30,7 +30,8 @@ PartArgs MakePart(const LinearPart& part, float unit, int64_t first) {
 bool MakeCall(const LinearNvfp4Desc& desc, LinearCall* call) {
   if (!ValidInput(desc.x, 16) || desc.packed == nullptr) return false;
   if (desc.part_count < 1 || desc.part_count > kMaxLinearParts) return false;
-  *call = {desc.x, desc.packed, 0, {NoPart(), NoPart(), NoPart()}, desc.programmatic};
+  *call = {desc.x,       desc.packed, 0, {NoPart(), NoPart(), NoPart()}, desc.programmatic,
+           desc.prefetch};
   for (int i = 0; i < desc.part_count; ++i) {
     const LinearPart& part = desc.parts[static_cast<size_t>(i)];
     if (!ValidPart(part)) return false;
@@ -47,7 +48,8 @@ bool MakeCall(const GateUpNvfp4Desc& desc, LinearCall* call) {
            desc.packed,
            (desc.rows + 7) / 8 * kPackRows,
            {MakePart(part, kPackUnit, 0), NoPart(), NoPart()},
-           desc.programmatic};
+           desc.programmatic,
+           desc.prefetch};
   call->parts[1].alpha = desc.up_alpha * kPackUnit;
   return true;
 }
@@ -58,7 +60,8 @@ bool MakeCall(const LinearBf16Desc& desc, LinearCall* call) {
            desc.weight,
            desc.part.rows,
            {MakePart(desc.part, 1.0f, 0), NoPart(), NoPart()},
-           desc.programmatic};
+           desc.programmatic,
+           desc.prefetch};
   return true;
 }
 

@@ -16,6 +16,7 @@ struct LinearCall {
   int64_t rows = 0;  ///< as packed
   std::array<PartArgs, kMaxLinearParts> parts;
   bool programmatic = false;
+  L2Prefetch prefetch;
 };
 
 /// False for sizes that the kernel does not take.
