@@ -22,22 +22,13 @@ cudaError_t LaunchDecodeVariant(const LinearNvfp4Desc& desc, cudaStream_t stream
 }
 
 inline constexpr DecodeVariant kDecodeVariants[] = {
-    {"16w3", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 3, 1, 2>, 1, 1>},
     {"16w2", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 2, 1, 2>, 1, 1>},
-    {"16w4", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 4, 1, 2>, 1, 1>},
-    {"16w3r", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 3, 1, 1>, 1, 1>},
-    {"12w4", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<12, 4, 1, 2>, 1, 1>},
-    {"8w6", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<8, 6, 1, 2>, 1, 1>},
-    {"2x8w3", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<8, 3, 2, 4>, 1, 1>},
-    {"2x8w4", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<8, 4, 2, 4>, 1, 1>},
-    {"16w3s2", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 3, 1, 2>, 1, 2>},
-    {"16w3s4", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 3, 1, 2>, 1, 4>},
-    {"2x8w3s4", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<8, 3, 2, 4>, 1, 4>},
-    {"n16 16w3", 16, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 3, 1, 1>, 2, 1>},
-    {"n16 16w2", 16, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 2, 1, 1>, 2, 1>},
-    {"n16 16w2s2", 16, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 2, 1, 1>, 2, 2>},
-    {"n16 16w2s4", 16, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 2, 1, 1>, 2, 4>},
-    {"n16 16w2s8", 16, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 2, 1, 1>, 2, 8>},
+    {"16w3", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 3, 1, 2>, 1, 1>},
+    {"16w4/2", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 4, 1, 2, 2>, 1, 1>},
+    {"12w3", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<12, 3, 1, 2>, 1, 1>},
+    {"16w2 4 slices", 8, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 2, 1, 2>, 1, 4>},
+    {"16 tokens", 16, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 2, 1, 1>, 2, 1>},
+    {"16 tokens, 2 slices", 16, LaunchDecodeVariant<sm90::Nvfp4Stream<16, 2, 1, 1>, 2, 2>},
 };
 
 template <class Stream, int kTokenTiles>

@@ -1,4 +1,4 @@
-// A warp's part of a packed NVFP4 weight: chunks of four records through a ring in shared memory
+// A warp's part of a packed NVFP4 weight: chunks of records through a ring in shared memory
 // that the copy engine fills, decoded in registers.
 #pragma once
 
@@ -11,14 +11,14 @@
 namespace facet::cuda::sm90 {
 
 /// kCtas on a multiprocessor; registers are limited as if there were kRoom.
-template <int kWarpCount, int kStageCount, int kCtas, int kRoom = kCtas>
+template <int kWarpCount, int kStageCount, int kCtas, int kRoom = kCtas, int kChunkRecords = 4>
 class Nvfp4Stream {
  public:
   static constexpr int kWarps = kWarpCount;
   static constexpr int kStages = kStageCount;
   static constexpr int kCtasPerProcessor = kCtas;
   static constexpr int kRegisterRoom = kRoom;
-  static constexpr int kRecords = 4;
+  static constexpr int kRecords = kChunkRecords;
   static constexpr int kChunkCols = kRecords * static_cast<int>(kPackCols);
   static constexpr int kInputPadding = 16;  // ldmatrix: eight tokens' rows in distinct banks
   static constexpr uint32_t kRecordBytes = static_cast<uint32_t>(kPackRecordBytes);
