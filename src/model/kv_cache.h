@@ -38,10 +38,10 @@ class KvCache {
   /// never full.
   bool Rewind(int64_t slot, int64_t length);
 
-  /// Rows of a layer's ring; position p is in row p % capacity(layer).
-  int64_t capacity(size_t layer) const { return layers_[layer].capacity; }
-  void* keys(size_t layer, int64_t slot) const { return Rows(layer, 2 * slot); }
-  void* values(size_t layer, int64_t slot) const { return Rows(layer, 2 * slot + 1); }
+  /// A sequence's rows in a layer.
+  CacheRing ring(size_t layer, int64_t slot) const {
+    return {Rows(layer, 2 * slot), Rows(layer, 2 * slot + 1), layers_[layer].capacity};
+  }
 
  private:
   struct Layer {

@@ -31,12 +31,8 @@ std::string_view NameOf(ActivationMode mode);
 /// yet.
 Result<ActivationMode> ActivationModeFromName(std::string_view name);
 
-/// Linears that read the same input and therefore share its statistics and scales.
-enum class LinearGroup { kQueryKeyValue, kOutput, kGateUp, kDown };
-
-/// Called with the input of each group of linears, in the backend's memory, in the order of the
-/// forward pass.
-using InputObserver = std::function<void(size_t layer, LinearGroup group, ConstMatrix input)>;
+/// Called with the input of each group of linears, in the order of the forward pass.
+using InputObserver = std::function<void(size_t layer, LinearGroup group, Activations input)>;
 
 /// Angle per position of every rope pair, for sliding [0] and full [1] layers; empty where there
 /// are none.

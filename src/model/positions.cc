@@ -1,61 +1,65 @@
-// Where tokens stand: rope angles, and how far ahead each may look.
+// Where tokens stand, how far ahead each may look, and where its keys and values go.
 #include <algorithm>
-#include <cmath>
-#include <vector>
 
 #include "model/step.h"
 
 namespace facet {
 namespace {
 
-void FillAngles(const Step& step, bool full) {
-  const std::vector<double>& frequencies = step.frequencies[full];
-  const auto half = static_cast<int64_t>(frequencies.size());
-  std::vector<float> cosines;
-  std::vector<float> sines;
-  for (const Chunk& chunk : step.batch) {
-    for (size_t t = 0; t < chunk.tokens.size(); ++t) {
-      const auto position =
-          static_cast<double>(step.cache.length(chunk.slot) + static_cast<int64_t>(t));
-      for (const double frequency : frequencies) {
-        cosines.push_back(static_cast<float>(std::cos(position * frequency)));
-        sines.push_back(static_cast<float>(std::sin(position * frequency)));
-      }
-    }
-  }
-  const auto bytes = static_cast<int64_t>(cosines.size() * sizeof(float));
-  step.backend.Write(cosines.data(), bytes, step.workspace.Cosines(full, step.tokens, half).data);
-  step.backend.Write(sines.data(), bytes, step.workspace.Sines(full, step.tokens, half).data);
+bool SeesAhead(const Step& step) {
+  if (!step.config.bidirectional_images) return false;
+  return std::any_of(step.batch.begin(), step.batch.end(), [](const Chunk& chunk) {
+    return std::any_of(chunk.media.begin(), chunk.media.end(),
+                       [](const MediaInput& media) { return media.kind == MediaKind::kImage; });
+  });
 }
 
-/// Causal everywhere; on sliding layers a token inside an image sees the image's end, unless the
-/// configuration keeps images causal too.
-void FillVisibleEnds(const Step& step) {
-  std::vector<int64_t> full;
-  std::vector<int64_t> sliding;
+/// On sliding layers a token inside an image sees the image's end.
+std::vector<int64_t> VisibleEnds(const Step& step) {
+  std::vector<int64_t> ends;
   for (const Chunk& chunk : step.batch) {
     const int64_t position = step.cache.length(chunk.slot);
-    const auto count = static_cast<int64_t>(chunk.tokens.size());
-    const auto row = static_cast<int64_t>(full.size());
-    for (int64_t t = 0; t < count; ++t) full.push_back(position + t + 1);
-    sliding.insert(sliding.end(), full.begin() + row, full.end());
+    const auto row = static_cast<int64_t>(ends.size());
+    for (size_t t = 1; t <= chunk.tokens.size(); ++t) {
+      ends.push_back(position + static_cast<int64_t>(t));
+    }
     for (const MediaInput& media : chunk.media) {
-      if (media.kind != MediaKind::kImage || !step.config.bidirectional_images) continue;
-      const int64_t end = media.first_token + media.count;
-      std::fill(sliding.begin() + row + media.first_token, sliding.begin() + row + end,
-                position + end);
+      if (media.kind != MediaKind::kImage) continue;
+      const auto first = ends.begin() + row + media.first_token;
+      std::fill(first, first + media.count, position + media.first_token + media.count);
     }
   }
-  const auto bytes = static_cast<int64_t>(full.size() * sizeof(int64_t));
-  step.backend.Write(sliding.data(), bytes, step.workspace.VisibleEnd(false));
-  step.backend.Write(full.data(), bytes, step.workspace.VisibleEnd(true));
+  return ends;
 }
 
 }  // namespace
 
-void PreparePositions(const Step& step) {
-  for (const bool full : {false, true}) FillAngles(step, full);
-  FillVisibleEnds(step);
+void BeginStep(const Step& step) {
+  std::vector<int32_t> tokens;
+  std::vector<StepSequence> sequences;
+  std::vector<CacheRing> rings;
+  std::vector<int64_t> visible_end;
+  for (const Chunk& chunk : step.batch) {
+    tokens.insert(tokens.end(), chunk.tokens.begin(), chunk.tokens.end());
+    sequences.push_back({.rows = static_cast<int64_t>(chunk.tokens.size()),
+                         .first_position = step.cache.length(chunk.slot)});
+  }
+  for (size_t layer = 0; layer < step.config.layers.size(); ++layer) {
+    for (const Chunk& chunk : step.batch) rings.push_back(step.cache.ring(layer, chunk.slot));
+  }
+  if (SeesAhead(step)) visible_end = VisibleEnds(step);
+  step.backend.BeginStep({.tokens = tokens,
+                          .sequences = sequences,
+                          .rings = rings,
+                          .visible_end = visible_end,
+                          .frequencies = {step.frequencies[0], step.frequencies[1]}});
+}
+
+void ComputeAngles(const Step& step) {
+  for (const size_t full : {0, 1}) {
+    const auto half = static_cast<int64_t>(step.frequencies[full].size());
+    if (half > 0) step.backend.Angles(full, step.workspace.Angles(full != 0, step.tokens, half));
+  }
 }
 
 }  // namespace facet

@@ -22,16 +22,19 @@ struct Step {
   int64_t tokens;
 };
 
-/// Fills the rope angles and the visible ends of every token, for both kinds of layers.
-/// (positions.cc)
-void PreparePositions(const Step& step);
+/// Tells the backend which tokens the step has, where they stand and where their keys and values
+/// go. (positions.cc)
+void BeginStep(const Step& step);
+
+/// Computes the rope angles of both kinds of layers. (positions.cc)
+void ComputeAngles(const Step& step);
 
 /// Writes the soft tokens of every medium over its placeholder rows of `hidden`.
 /// (media_embedder.cc)
 void EmbedMedia(const Step& step, Matrix hidden);
 
-/// Runs layer `index` on the residual stream, in place. (layer.cc)
-void RunLayer(const Step& step, size_t index, Matrix hidden);
+/// Runs all layers on the residual stream, in place. (layer.cc)
+void RunLayers(const Step& step, Matrix hidden);
 
 /// Checks a batch against the model, the cache and the workspace. (check_batch.cc)
 Result<void> CheckBatch(const ModelConfig& config, const Batch& batch, const KvCache& cache,

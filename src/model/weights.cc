@@ -35,6 +35,23 @@ class Scope {
     return {};
   }
 
+  /// Linears that one operation multiplies by the same input.
+  struct GroupMember {
+    std::string_view name;
+    int64_t rows = 0;
+    Weight* out = nullptr;
+  };
+  Result<void> Group(LinearGroup group, int64_t cols, std::span<const GroupMember> members) const {
+    std::vector<Weight> weights;
+    for (const GroupMember& member : members) {
+      FACET_TRY(weights.emplace_back(),
+                loader_.checkpoint.Linear(prefix_ + std::string(member.name), member.rows, cols));
+    }
+    loader_.backend.PlaceGroup(group, weights, loader_.memory);
+    for (size_t i = 0; i < members.size(); ++i) *members[i].out = weights[i];
+    return {};
+  }
+
  private:
   const Loader& loader_;
   std::string prefix_;
@@ -72,16 +89,16 @@ Result<LayerWeights> LoadLayer(const Loader& loader, size_t index) {
       scope.Vector("post_feedforward_layernorm.weight", config.hidden, &out.post_mlp_norm));
   FACET_RETURN_IF_ERROR(scope.Vector("self_attn.q_norm.weight", layer.head_dim, &out.query_norm));
   FACET_RETURN_IF_ERROR(scope.Vector("self_attn.k_norm.weight", layer.head_dim, &out.key_norm));
-  FACET_RETURN_IF_ERROR(scope.Linear("self_attn.q_proj", heads, config.hidden, &out.query));
-  FACET_RETURN_IF_ERROR(scope.Linear("self_attn.k_proj", kv_heads, config.hidden, &out.key));
+  std::vector<Scope::GroupMember> projections = {{"self_attn.q_proj", heads, &out.query},
+                                                 {"self_attn.k_proj", kv_heads, &out.key}};
   if (!layer.key_is_value) {
-    FACET_RETURN_IF_ERROR(
-        scope.Linear("self_attn.v_proj", kv_heads, config.hidden, &out.value.emplace()));
+    projections.push_back({"self_attn.v_proj", kv_heads, &out.value.emplace()});
   }
+  FACET_RETURN_IF_ERROR(scope.Group(LinearGroup::kQueryKeyValue, config.hidden, projections));
   FACET_RETURN_IF_ERROR(scope.Linear("self_attn.o_proj", config.hidden, heads, &out.output));
-  FACET_RETURN_IF_ERROR(
-      scope.Linear("mlp.gate_proj", config.intermediate, config.hidden, &out.gate));
-  FACET_RETURN_IF_ERROR(scope.Linear("mlp.up_proj", config.intermediate, config.hidden, &out.up));
+  const Scope::GroupMember mlp[] = {{"mlp.gate_proj", config.intermediate, &out.gate},
+                                    {"mlp.up_proj", config.intermediate, &out.up}};
+  FACET_RETURN_IF_ERROR(scope.Group(LinearGroup::kGateUp, config.hidden, mlp));
   FACET_RETURN_IF_ERROR(
       scope.Linear("mlp.down_proj", config.hidden, config.intermediate, &out.down));
   FACET_TRY(out.scalar, LoadScalar(loader.checkpoint, index));

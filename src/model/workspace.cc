@@ -43,7 +43,6 @@ Workspace::Workspace(const ModelConfig& config, int64_t max_tokens, Backend& bac
   normed_ = rows(config.hidden);
   projected_ = rows(config.hidden);
   query_ = rows(widths.heads);
-  attended_ = rows(widths.heads);
   key_ = rows(widths.kv_heads);
   value_ = rows(widths.kv_heads);
   gate_ = rows(config.intermediate);
@@ -52,11 +51,16 @@ Workspace::Workspace(const ModelConfig& config, int64_t max_tokens, Backend& bac
   for (const int kind : {0, 1}) {
     cosines_[kind] = rows(widths.head_dim[kind] / 2);
     sines_[kind] = rows(widths.head_dim[kind] / 2);
-    visible_end_[kind] = backend.Allocate(max_tokens * static_cast<int64_t>(sizeof(int64_t)));
   }
-  const int64_t widest_input = std::max({config.hidden, config.intermediate, widths.heads});
-  codes_ = backend.Allocate(max_tokens * widest_input / 2);
-  block_scales_ = backend.Allocate(max_tokens * widest_input / kNvfp4Block);
+  const auto activations = [&](int64_t width) {
+    return backend.Allocate(backend.ActivationBytes(max_tokens, width));
+  };
+  layer_input_ = activations(config.hidden);
+  queries_ = activations(widths.heads);
+  attended_ = activations(widths.heads);
+  gate_up_ = activations(config.intermediate);
+  quantized_ = activations(std::max({config.hidden, config.intermediate, widths.heads}));
+  recordings_ = backend.MakeRecordings();
 }
 
 }  // namespace facet

@@ -91,9 +91,9 @@ class Calibration {
     for (int64_t begin = 0; begin < Longest(sequences); begin += chunk_) {
       FACET_RETURN_IF_ERROR(control_.Check());
       const Batch batch = StepAt(sequences, begin, chunk_);
-      const auto observe = [this](size_t layer, LinearGroup group, ConstMatrix input) {
+      const auto observe = [this](size_t layer, LinearGroup group, Activations input) {
         uint32_t& largest = largest_[GroupName(layer, group)];
-        const ConstMatrix values = model_.backend().Read(input, host_input_);
+        const ConstMatrix values = model_.backend().ReadActivations(input, host_input_);
         largest = std::max(largest, LargestMagnitude(values));
       };
       FACET_TRY([[maybe_unused]] const Matrix hidden,

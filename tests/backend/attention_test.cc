@@ -72,20 +72,29 @@ struct Fixture {
     }
   }
 
-  /// Rows [first, first + count) as one call sees them.
-  AttentionSequence Sequence(int64_t first, int64_t count) const {
-    return {.first_row = 0,
-            .rows = count,
-            .first_position = problem.first_position + first,
-            .keys = ring.keys.data.data(),
-            .values = ring.values.data.data(),
-            .capacity = problem.capacity,
-            .visible_end = visible_end.data() + first};
+  /// Rows [first, first + count) as a sequence of its own.
+  StepSequence Rows(int64_t first, int64_t count) const {
+    return {.rows = count, .first_position = problem.first_position + first};
   }
-  Values Attend(Backend& backend) const {
-    Values out(query.rows, query.cols);
-    const AttentionSequence sequence = Sequence(0, problem.rows);
-    backend.Attention(problem.shape, {&sequence, 1}, query.view(), out.matrix());
+  CacheRing Rings() { return {ring.keys.data.data(), ring.values.data.data(), problem.capacity}; }
+  Values Attend(HostBackend& backend) { return AttendRows(backend, 0, problem.rows); }
+  Values AttendRows(HostBackend& backend, int64_t first, int64_t count) {
+    Values out(count, query.cols);
+    const StepSequence sequence = Rows(first, count);
+    const CacheRing rings = Rings();
+    const std::vector<int32_t> tokens(static_cast<size_t>(count), 0);
+    backend.BeginStep(
+        {.tokens = tokens,
+         .sequences = {&sequence, 1},
+         .rings = {&rings, 1},
+         .visible_end =
+             std::span(visible_end).subspan(static_cast<size_t>(first), static_cast<size_t>(count)),
+         .frequencies = {}});
+    backend.Attend({.layer = 0,
+                    .shape = problem.shape,
+                    .sees_images_whole = true,
+                    .query = {query.matrix().row(first), count, query.cols},
+                    .out = {out.data.data(), count, query.cols}});
     return out;
   }
 
@@ -97,7 +106,7 @@ struct Fixture {
 
 TEST_P(AttentionTest, MatchesRef) {
   for (const Problem& problem : kProblems) {
-    const Fixture fixture(problem, OnCuda());
+    Fixture fixture(problem, OnCuda());
     EXPECT_TRUE(
         Near(fixture.Attend(*backend_).view(), fixture.Attend(ref_).view(), tolerances().attention))
         << problem.what;
@@ -106,33 +115,40 @@ TEST_P(AttentionTest, MatchesRef) {
 
 TEST_P(AttentionTest, ChunksChangeNothing) {
   for (const Problem& problem : kProblems) {
-    const Fixture fixture(problem, OnCuda());
+    Fixture fixture(problem, OnCuda());
     const Values whole = fixture.Attend(*backend_);
     for (const int64_t chunk : {1, 5}) {
-      Values parts(fixture.query.rows, fixture.query.cols);
       for (int64_t first = 0; first < problem.rows; first += chunk) {
         const int64_t count = std::min(chunk, problem.rows - first);
-        const AttentionSequence sequence = fixture.Sequence(first, count);
-        backend_->Attention(problem.shape, {&sequence, 1}, fixture.query.view().Rows(first, count),
-                            parts.matrix().Rows(first, count));
+        const Values part = fixture.AttendRows(*backend_, first, count);
+        EXPECT_TRUE(Near(part.view(), whole.view().Rows(first, count), tolerances().regrouped))
+            << problem.what << ", chunk " << chunk;
       }
-      EXPECT_TRUE(Near(parts.view(), whole.view(), tolerances().regrouped))
-          << problem.what << ", chunk " << chunk;
     }
   }
 }
 
 TEST_P(AttentionTest, NeighboursChangeNothing) {
   const AttentionShape shape{4, 2, 32, 64};
-  const Fixture first({"", shape, 3, 100, 128, 0}, OnCuda());
-  const Fixture second({"", shape, 1, 700, 256, 0}, OnCuda());
+  Fixture first({"", shape, 3, 100, 128, 0}, OnCuda());
+  Fixture second({"", shape, 1, 700, 256, 0}, OnCuda());
   Values query(4, 128);
   std::copy(first.query.data.begin(), first.query.data.end(), query.data.begin());
   std::copy(second.query.data.begin(), second.query.data.end(), query.data.begin() + 3 * 128);
-  AttentionSequence sequences[] = {first.Sequence(0, 3), second.Sequence(0, 1)};
-  sequences[1].first_row = 3;
+  const StepSequence sequences[] = {first.Rows(0, 3), second.Rows(0, 1)};
+  const CacheRing rings[] = {first.Rings(), second.Rings()};
+  const int32_t tokens[4] = {};
   Values out(4, 128);
-  backend_->Attention(shape, sequences, query.view(), out.matrix());
+  backend_->BeginStep({.tokens = tokens,
+                       .sequences = sequences,
+                       .rings = rings,
+                       .visible_end = {},
+                       .frequencies = {}});
+  backend_->Attend({.layer = 0,
+                    .shape = shape,
+                    .sees_images_whole = true,
+                    .query = {query.data.data(), 4, 128},
+                    .out = {out.data.data(), 4, 128}});
   EXPECT_TRUE(Near(out.view().Rows(0, 3), first.Attend(*backend_).view(), kExact));
   EXPECT_TRUE(Near(out.view().Rows(3, 1), second.Attend(*backend_).view(), kExact));
 }
@@ -145,7 +161,9 @@ TEST_P(AttentionTest, LargeScoresStayFinite) {
                           [](float value) { return std::fabs(value) <= 1; }));
 }
 
-TEST_P(AttentionTest, AppendCacheMatchesRef) {
+FACET_HOST_SUITE(AppendCacheTest);
+
+TEST_P(AppendCacheTest, MatchesRef) {
   for (const int64_t tokens : kTokenCounts) {
     for (const int64_t capacity : {3, 64, 100}) {
       const Values rows = Inputs(RandomValues(tokens, 48, 1));

@@ -11,6 +11,7 @@ namespace {
 using namespace facet::testing;  // NOLINT: the suite's own vocabulary
 
 FACET_BACKEND_SUITE(ElementwiseTest);
+FACET_HOST_SUITE(HostElementwiseTest);
 
 /// Vector tails of every kind.
 constexpr int64_t kWidths[] = {1, 7, 8, 31, 192, 256, 3840};
@@ -31,10 +32,18 @@ TEST_P(ElementwiseTest, Embed) {
     const Bf16Values table(50, width, 1);
     std::vector<int32_t> ids;
     for (int64_t t = 0; t < tokens; ++t) ids.push_back(static_cast<int32_t>((7 * t + 49) % 50));
+    const StepSequence sequence{.rows = tokens, .first_position = 3};
     Values expected(tokens, width);
     Values actual(tokens, width);
-    ref_.Embed(table.matrix(), ids, 13.8564f, expected.matrix());
-    backend_->Embed(table.matrix(), ids, 13.8564f, actual.matrix());
+    for (HostBackend* backend : {static_cast<HostBackend*>(&ref_), backend_.get()}) {
+      backend->BeginStep({.tokens = ids,
+                          .sequences = {&sequence, 1},
+                          .rings = {},
+                          .visible_end = {},
+                          .frequencies = {}});
+    }
+    ref_.Embed(table.matrix(), 13.8564f, expected.matrix());
+    backend_->Embed(table.matrix(), 13.8564f, actual.matrix());
     EXPECT_TRUE(Near(actual.view(), expected.view(), kExact));
   });
 }
@@ -83,7 +92,7 @@ TEST_P(ElementwiseTest, LayerNorm) {
   });
 }
 
-TEST_P(ElementwiseTest, Rope) {
+TEST_P(HostElementwiseTest, Rope) {
   for (const int64_t tokens : kTokenCounts) {
     for (const int64_t half : {4, 8, 32, 256}) {
       const Values angles = RandomValues(tokens, half, 1, 100);
@@ -95,15 +104,15 @@ TEST_P(ElementwiseTest, Rope) {
       }
       Values expected = RandomValues(tokens, 3 * 2 * half, 2, 4);
       Values actual = expected;
-      ref_.Rope(expected.matrix(), {cosines.view(), sines.view()});
-      backend_->Rope(actual.matrix(), {cosines.view(), sines.view()});
+      ref_.Rope(expected.matrix(), {cosines.matrix(), sines.matrix()});
+      backend_->Rope(actual.matrix(), {cosines.matrix(), sines.matrix()});
       EXPECT_TRUE(Near(actual.view(), expected.view(), tolerances().rope))
           << "tokens " << tokens << ", half " << half;
     }
   }
 }
 
-TEST_P(ElementwiseTest, GeluMul) {
+TEST_P(HostElementwiseTest, GeluMul) {
   ForShapes([&](int64_t tokens, int64_t width) {
     const Values gate = RandomValues(tokens, width, 1, 12);
     const Values up = RandomValues(tokens, width, 2, 3);
@@ -121,7 +130,7 @@ TEST_P(ElementwiseTest, GeluMul) {
   });
 }
 
-TEST_P(ElementwiseTest, GeluMulOfExtremes) {
+TEST_P(HostElementwiseTest, GeluMulOfExtremes) {
   Values gate(1, 8);
   gate.data = {0.0f,    -0.0f, 1e-30f, 100.0f,
                -100.0f, 1e30f, -1e10f, std::numeric_limits<float>::infinity()};
@@ -135,7 +144,7 @@ TEST_P(ElementwiseTest, GeluMulOfExtremes) {
   EXPECT_TRUE(Near(actual.view(), expected.view(), {.relative = 1e-7}));
 }
 
-TEST_P(ElementwiseTest, Residual) {
+TEST_P(HostElementwiseTest, Residual) {
   ForShapes([&](int64_t tokens, int64_t width) {
     const Values x = RandomValues(tokens, width, 1);
     Values expected = RandomValues(tokens, width, 2);

@@ -26,6 +26,7 @@ class LinearTest : public BackendSuite {
   }
 };
 FACET_INSTANTIATE_BACKENDS(LinearTest);
+FACET_HOST_SUITE(HostLinearTest);
 
 struct LinearShape {
   int64_t rows;
@@ -136,7 +137,7 @@ TEST_P(LinearTest, NeighboursChangeNothing) {
   }
 }
 
-TEST_P(LinearTest, W4A4MatchesRef) {
+TEST_P(HostLinearTest, W4A4MatchesRef) {
   for (const LinearShape shape : kNvfp4Shapes) {
     const Nvfp4Values weight(shape.rows, shape.cols, 1, 0.003f);
     for (const int64_t tokens : kTokenCounts) {
@@ -151,7 +152,7 @@ TEST_P(LinearTest, W4A4MatchesRef) {
   }
 }
 
-TEST_P(LinearTest, W4A4BlocksAreExact) {
+TEST_P(HostLinearTest, W4A4BlocksAreExact) {
   // The largest products of one block, and every pair of codes.
   for (int code = 0; code < 16; ++code) {
     Nvfp4Values weight(16, 16, 1, 1.0f);
@@ -169,7 +170,7 @@ TEST_P(LinearTest, W4A4BlocksAreExact) {
   }
 }
 
-TEST_P(LinearTest, W4A4NeighboursChangeNothing) {
+TEST_P(HostLinearTest, W4A4NeighboursChangeNothing) {
   const Nvfp4Values weight(37, 1296, 1, 0.003f);
   const Nvfp4Values x(129, 1296, 3, 0.01f);
   Values together(129, 37);

@@ -6,7 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/backend_factory.h"
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/ref/ref_backend.h"
 #include "tensor/bf16.h"
 #include "testing/result_matchers.h"
 
@@ -22,7 +23,12 @@ using testing::Nvfp4Vectors;
 
 class Nvfp4VectorsBackendTest : public ::testing::TestWithParam<const char*> {
  protected:
-  std::unique_ptr<Backend> backend_ = testing::Value(MakeBackend(GetParam(), 1));
+  static std::unique_ptr<HostBackend> Make(std::string_view name) {
+    if (name == "ref") return std::make_unique<RefBackend>();
+    return std::make_unique<CpuBackend>(1);
+  }
+
+  std::unique_ptr<HostBackend> backend_ = Make(GetParam());
   Nvfp4Vectors vectors_;
 };
 

@@ -11,6 +11,7 @@ namespace {
 using namespace facet::testing;  // NOLINT: the suite's own vocabulary
 
 FACET_BACKEND_SUITE(QuantizeTest);
+FACET_HOST_SUITE(QuantizeActivationsTest);
 
 struct Packed {
   explicit Packed(int64_t values)
@@ -19,13 +20,14 @@ struct Packed {
   std::vector<uint8_t> scales;
 };
 
-Packed Activations(Backend& backend, const Values& x, float input_scale) {
+Packed Activations(HostBackend& backend, const Values& x, float input_scale) {
   Packed packed(x.rows * x.cols);
   backend.QuantizeActivations(x.view(), input_scale, packed.codes.data(), packed.scales.data());
   return packed;
 }
 
-Packed Weights(Backend& backend, const Bf16Values& weight, float global, ModeloptCompat compat) {
+Packed Weights(HostBackend& backend, const Bf16Values& weight, float global,
+               ModeloptCompat compat) {
   Packed packed(weight.rows * weight.cols);
   backend.QuantizeWeight(weight.matrix(), global, compat, packed.codes.data(),
                          packed.scales.data());
@@ -54,7 +56,7 @@ std::vector<float> SpecialValues() {
 
 constexpr float kScales[] = {1.0f / 448, 0.001f, 1.0f, 3e-7f, 1e-38f, 1e-44f, 1e30f};
 
-TEST_P(QuantizeTest, ActivationsOfRandomValues) {
+TEST_P(QuantizeActivationsTest, OfRandomValues) {
   for (const int64_t tokens : kTokenCounts) {
     const Values x = RandomValues(tokens, 368, 1, 8);
     for (const float scale : kScales) {
@@ -66,7 +68,7 @@ TEST_P(QuantizeTest, ActivationsOfRandomValues) {
   }
 }
 
-TEST_P(QuantizeTest, ActivationsOfRandomBits) {
+TEST_P(QuantizeActivationsTest, OfRandomBits) {
   Values x(64, 256);
   for (size_t i = 0; i < x.data.size(); ++i) {
     x.data[i] = std::bit_cast<float>(static_cast<uint32_t>(RandomBits(9, i)));
@@ -77,7 +79,7 @@ TEST_P(QuantizeTest, ActivationsOfRandomBits) {
   }
 }
 
-TEST_P(QuantizeTest, ActivationsOfSpecialValues) {
+TEST_P(QuantizeActivationsTest, OfSpecialValues) {
   // Blocks whose maximum is 6 with an input scale that makes their multiplier exactly 1, so that
   // the thresholds are hit, and blocks of one special value among zeros.
   const std::vector<float> special = SpecialValues();

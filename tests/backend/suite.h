@@ -16,6 +16,7 @@
 
 #include "base/random.h"
 #include "kernels/backend_factory.h"
+#include "kernels/cpu/cpu_backend.h"
 #include "kernels/ref/ref_backend.h"
 #include "tensor/bf16.h"
 #include "testing/compare.h"
@@ -40,8 +41,8 @@ inline std::ostream& operator<<(std::ostream& out, const BackendCase& test) {
   return out << test.Name();
 }
 
-/// Every backend that must agree with ref, on every instruction set of this machine.
-inline std::vector<BackendCase> BackendCases() {
+/// The backends composed of host operations, on every instruction set of this machine.
+inline std::vector<BackendCase> HostCases() {
   std::vector<BackendCase> cases;
   const int64_t supported = hwy::SupportedTargets();
   for (const int64_t target : {HWY_AVX2, HWY_AVX3, HWY_AVX3_DL}) {
@@ -49,6 +50,12 @@ inline std::vector<BackendCase> BackendCases() {
     cases.push_back({"cpu", target, 1});
     cases.push_back({"cpu", target, 3});
   }
+  return cases;
+}
+
+/// Every backend that must agree with ref.
+inline std::vector<BackendCase> BackendCases() {
+  std::vector<BackendCase> cases = HostCases();
   if (MakeBackend("cuda")) cases.push_back({"cuda"});
   return cases;
 }
@@ -136,10 +143,9 @@ class BackendSuite : public ::testing::TestWithParam<BackendCase> {
   }
 
   RefBackend ref_;
-  static std::unique_ptr<Backend> MakeOnHost(const BackendCase& test) {
-    std::unique_ptr<Backend> backend = Value(MakeBackend(test.backend, test.threads));
-    if (test.backend != "cuda") return backend;
-    return std::make_unique<OnHostBackend>(std::move(backend));
+  static std::unique_ptr<HostBackend> MakeOnHost(const BackendCase& test) {
+    if (test.backend == "cpu") return std::make_unique<CpuBackend>(test.threads);
+    return std::make_unique<OnHostBackend>(Value(MakeBackend(test.backend)));
   }
 
   bool OnCuda() const { return GetParam().backend == "cuda"; }
@@ -150,15 +156,23 @@ class BackendSuite : public ::testing::TestWithParam<BackendCase> {
     return x;
   }
 
-  std::unique_ptr<Backend> backend_ = MakeOnHost(GetParam());
+  std::unique_ptr<HostBackend> backend_ = MakeOnHost(GetParam());
 };
 
+/// A suite for every backend.
 #define FACET_BACKEND_SUITE(name)                        \
   class name : public ::facet::testing::BackendSuite {}; \
   FACET_INSTANTIATE_BACKENDS(name)
 
-#define FACET_INSTANTIATE_BACKENDS(name)                                                          \
-  INSTANTIATE_TEST_SUITE_P(Backends, name, ::testing::ValuesIn(::facet::testing::BackendCases()), \
+/// A suite for the operations that hosts compose steps of.
+#define FACET_HOST_SUITE(name)                           \
+  class name : public ::facet::testing::BackendSuite {}; \
+  FACET_INSTANTIATE(name, HostCases)
+
+#define FACET_INSTANTIATE_BACKENDS(name) FACET_INSTANTIATE(name, BackendCases)
+
+#define FACET_INSTANTIATE(name, cases)                                                     \
+  INSTANTIATE_TEST_SUITE_P(Backends, name, ::testing::ValuesIn(::facet::testing::cases()), \
                            [](const auto& test) { return test.param.Name(); })
 
 }  // namespace facet::testing

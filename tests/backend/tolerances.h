@@ -18,7 +18,9 @@ struct Tolerances {
   Tolerance linear;
   Tolerance linear_w4a4;
   Tolerance attention;
-  Tolerance regrouped;  ///< attention of the same rows in other calls
+  Tolerance regrouped;      ///< attention of the same rows in other calls
+  Tolerance residual_norm;  ///< the residual stream after a normed projection was added
+  Tolerance activations;    ///< what linears and attention read, as the backend rounds it
 };
 
 inline constexpr Tolerances kCpuTolerances{
@@ -43,7 +45,10 @@ inline constexpr Tolerances kCpuTolerances{
     // the suite stay below 10, products of 512 terms), exponentials to 2 ulp, a float sum over
     // positions.
     .attention = {.rms = 8e-6},
-    .regrouped = kExact};
+    .regrouped = kExact,
+    .residual_norm = {.rms = 4e-7, .relative = 2.4e-7},
+    // Products of linears, normed and turned.
+    .activations = {.rms = 2e-5}};
 
 /// Linear layers and attention are given inputs that BF16 holds: what the backend rounds them to is
 /// no error.
@@ -59,6 +64,9 @@ inline constexpr Tolerances kCudaTolerances{
     .linear_w4a4 = {.rms = 5e-5},
     // Probabilities are rounded to BF16, 2^-9 each; sums over positions average that.
     .attention = {.rms = 1e-2, .relative = 4e-3},
-    .regrouped = {.rms = 1e-2, .relative = 4e-3}};
+    .regrouped = {.rms = 1e-2, .relative = 4e-3},
+    .residual_norm = {.rms = 4e-7, .relative = 2.4e-7},
+    // Rounded to BF16: 2^-9; and the error of a linear layer before that.
+    .activations = {.rms = 2e-4, .relative = 4e-3}};
 
 }  // namespace facet::testing

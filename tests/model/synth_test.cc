@@ -129,8 +129,10 @@ TEST_F(SynthTest, ActivationsFitTheStatedRanges) {
   Workspace workspace(model.config(), 64, loaded.backend());
   const Batch batch{testing::ChunkOf(prompt, 0, 64, 0)};
   int64_t groups = 0;
-  const auto observe = [&](size_t layer, LinearGroup group, ConstMatrix input) {
+  const auto observe = [&](size_t layer, LinearGroup group, Activations activations) {
     ++groups;
+    Buffer storage;
+    const ConstMatrix input = loaded.backend().ReadActivations(activations, storage);
     double squares = 0;
     float largest = 0;
     for (int64_t i = 0; i < input.rows * input.cols; ++i) {

@@ -3,8 +3,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -19,10 +20,83 @@ class OnHostBackend final : public HostBackend {
 
   std::string_view name() const override { return device_->name(); }
 
-  void Embed(const Bf16Matrix& table, std::span<const int32_t> ids, float scale,
-             Matrix out) override {
+  void BeginStep(const StepPlan& plan) override {
+    tokens_.assign(plan.tokens.begin(), plan.tokens.end());
+    sequences_.assign(plan.sequences.begin(), plan.sequences.end());
+    rings_.assign(plan.rings.begin(), plan.rings.end());
+    visible_end_.assign(plan.visible_end.begin(), plan.visible_end.end());
+    for (const size_t kind : {0, 1}) {
+      frequencies_[kind].assign(plan.frequencies[kind].begin(), plan.frequencies[kind].end());
+    }
+  }
+  void Embed(const Bf16Matrix& table, float scale, Matrix out) override {
     Call call(*device_);
-    device_->Embed(std::get<Bf16Matrix>(call.Placed(table)), ids, scale, call.Out(out));
+    BeginOnDevice({});
+    device_->Embed(std::get<Bf16Matrix>(call.Placed(table)), scale, call.Out(out));
+  }
+  void Angles(size_t kind, const RopeAngles& out) override {
+    Call call(*device_);
+    BeginOnDevice({});
+    device_->Angles(kind, {call.Out(out.cosines), call.Out(out.sines)});
+  }
+  void InputNorm(ConstMatrix x, const uint16_t* weight, double eps, Activations out) override {
+    Call call(*device_);
+    device_->InputNorm(call.In(x), call.Placed(weight, x.cols), eps, call.Out(out));
+  }
+  void ResidualNorm(const ResidualNormStep& step) override {
+    Call call(*device_);
+    ResidualNormStep placed = step;
+    placed.x = call.InOut(step.x);
+    placed.weight = call.Placed(step.weight, step.x.cols);
+    placed.residual = call.InOut(step.residual);
+    placed.next_weight = call.Placed(step.next_weight, step.x.cols);
+    if (step.next_weight != nullptr) placed.next = call.Out(step.next);
+    device_->ResidualNorm(placed);
+  }
+  void QueryKeyValue(const QueryKeyValueStep& step) override {
+    Call call(*device_);
+    BeginOnDevice(call.Rings(RingsOf(step.layer), step.shape.kv_heads * step.shape.head_dim));
+    std::vector<Weight> weights = {*step.query_weight, *step.key_weight};
+    if (step.value_weight != nullptr) weights.push_back(*step.value_weight);
+    call.PlaceGroup(LinearGroup::kQueryKeyValue, weights);
+    QueryKeyValueStep placed = step;
+    placed.layer = 0;
+    placed.query_weight = &weights[0];
+    placed.key_weight = &weights[1];
+    placed.value_weight = step.value_weight != nullptr ? &weights[2] : nullptr;
+    placed.query_norm = call.Placed(step.query_norm, step.shape.head_dim);
+    placed.key_norm = call.Placed(step.key_norm, step.shape.head_dim);
+    placed.angles = {call.InOut(step.angles.cosines), call.InOut(step.angles.sines)};
+    placed.input = call.In(step.input);
+    placed.query = call.Out(step.query);
+    placed.key = call.Out(step.key);
+    placed.value = call.Out(step.value);
+    placed.out = call.Out(step.out);
+    device_->QueryKeyValue(placed);
+  }
+  void Attend(const AttentionStep& step) override {
+    Call call(*device_);
+    BeginOnDevice(call.Rings(RingsOf(step.layer), step.shape.kv_heads * step.shape.head_dim));
+    AttentionStep placed = step;
+    placed.layer = 0;
+    placed.query = call.In(step.query);
+    placed.out = call.Out(step.out);
+    device_->Attend(placed);
+  }
+  void Project(const Weight& weight, const GroupInput& input, Matrix out) override {
+    Call call(*device_);
+    device_->Project(call.Placed(weight), call.In(input), call.Out(out));
+  }
+  void GateUp(const GateUpStep& step) override {
+    Call call(*device_);
+    std::vector<Weight> weights = {*step.gate_weight, *step.up_weight};
+    call.PlaceGroup(LinearGroup::kGateUp, weights);
+    device_->GateUp({.gate_weight = &weights[0],
+                     .up_weight = &weights[1],
+                     .input = call.In(step.input),
+                     .gate = call.Out(step.gate),
+                     .up = call.Out(step.up),
+                     .out = call.Out(step.out)});
   }
   void RmsNorm(ConstMatrix x, const uint16_t* weight, double eps, Matrix out) override {
     Call call(*device_);
@@ -34,60 +108,9 @@ class OnHostBackend final : public HostBackend {
     device_->LayerNorm(call.In(x), call.Placed(weight, x.cols), call.Placed(bias, x.cols), eps,
                        call.Out(out));
   }
-  void Rope(Matrix x, const RopeAngles& angles) override {
-    Call call(*device_);
-    device_->Rope(call.InOut(x), {call.In(angles.cosines), call.In(angles.sines)});
-  }
   void Linear(const Weight& weight, ConstMatrix x, Matrix out) override {
     Call call(*device_);
     device_->Linear(call.Placed(weight), call.In(x), call.Out(out));
-  }
-  void QuantizeActivations(ConstMatrix x, float input_scale, uint8_t* codes,
-                           uint8_t* block_scales) override {
-    Call call(*device_);
-    const int64_t values = x.rows * x.cols;
-    device_->QuantizeActivations(call.In(x), input_scale, call.OutBytes(codes, values / 2),
-                                 call.OutBytes(block_scales, values / kNvfp4Block));
-  }
-  void LinearW4A4(const Nvfp4Matrix& weight, const Nvfp4Matrix& x, Matrix out) override {
-    Call call(*device_);
-    Nvfp4Matrix inputs = x;
-    inputs.codes = call.InBytes(x.codes, x.rows * x.cols / 2);
-    inputs.block_scales = call.InBytes(x.block_scales, x.rows * x.cols / kNvfp4Block);
-    device_->LinearW4A4(std::get<Nvfp4Matrix>(call.Placed(weight)), inputs, call.Out(out));
-  }
-  /// The cache stays float32 outside: what the device rounds comes back rounded.
-  void AppendCache(ConstMatrix rows, int64_t first_position, int64_t capacity,
-                   void* cache) override {
-    Call call(*device_);
-    const int64_t count = capacity * rows.cols;
-    auto* ring = static_cast<float*>(cache);
-    const std::vector<uint16_t> before = Rounded(ring, count);
-    std::vector<uint16_t> after(before.size());
-    device_->AppendCache(call.In(rows), first_position, capacity,
-                         call.InOutCache(before, after.data()));
-    call.Finish();
-    for (int64_t i = 0; i < count; ++i) ring[i] = FloatFromBf16(after[static_cast<size_t>(i)]);
-  }
-  void Attention(const AttentionShape& shape, std::span<const AttentionSequence> sequences,
-                 ConstMatrix query, Matrix out) override {
-    Call call(*device_);
-    std::vector<AttentionSequence> placed(sequences.begin(), sequences.end());
-    for (AttentionSequence& sequence : placed) {
-      const int64_t count = sequence.capacity * shape.kv_heads * shape.head_dim;
-      sequence.keys = call.Cache(Rounded(static_cast<const float*>(sequence.keys), count));
-      sequence.values = call.Cache(Rounded(static_cast<const float*>(sequence.values), count));
-      sequence.visible_end = call.Ends(sequence.visible_end, sequence.rows);
-    }
-    device_->Attention(shape, placed, call.In(query), call.Out(out));
-  }
-  void GeluMul(ConstMatrix gate, ConstMatrix up, Matrix out) override {
-    Call call(*device_);
-    device_->GeluMul(call.In(gate), call.In(up), call.Out(out));
-  }
-  void Residual(ConstMatrix x, float scale, Matrix residual) override {
-    Call call(*device_);
-    device_->Residual(call.In(x), scale, call.InOut(residual));
   }
   void AddBias(const uint16_t* bias, Matrix x) override {
     Call call(*device_);
@@ -103,6 +126,19 @@ class OnHostBackend final : public HostBackend {
     Call call(*device_);
     device_->SoftCap(cap, call.InOut(x));
   }
+  // What steps are composed of on hosts: a device has its own steps, above.
+  void EmbedRows(const Bf16Matrix&, std::span<const int32_t>, float, Matrix) override { Absent(); }
+  void Rope(Matrix, const RopeAngles&) override { Absent(); }
+  void QuantizeActivations(ConstMatrix, float, uint8_t*, uint8_t*) override { Absent(); }
+  void LinearW4A4(const Nvfp4Matrix&, const Nvfp4Matrix&, Matrix) override { Absent(); }
+  void AppendCache(ConstMatrix, int64_t, int64_t, void*) override { Absent(); }
+  void Attention(const AttentionShape&, std::span<const AttentionSequence>, ConstMatrix,
+                 Matrix) override {
+    Absent();
+  }
+  void GeluMul(ConstMatrix, ConstMatrix, Matrix) override { Absent(); }
+  void Residual(ConstMatrix, float, Matrix) override { Absent(); }
+
   float AbsMax(const Bf16Matrix& weight) override { return device_->AbsMax(weight); }
   void QuantizeWeight(const Bf16Matrix& weight, float global_scale, ModeloptCompat compat,
                       uint8_t* codes, uint8_t* block_scales) override {
@@ -110,10 +146,17 @@ class OnHostBackend final : public HostBackend {
   }
 
  private:
-  static std::vector<uint16_t> Rounded(const float* values, int64_t count) {
-    std::vector<uint16_t> rounded;
-    for (int64_t i = 0; i < count; ++i) rounded.push_back(Bf16FromFloat(values[i]));
-    return rounded;
+  [[noreturn]] static void Absent() { throw std::logic_error("not an operation of a device"); }
+
+  std::span<const CacheRing> RingsOf(size_t layer) const {
+    return std::span(rings_).subspan(layer * sequences_.size(), sequences_.size());
+  }
+  void BeginOnDevice(const std::vector<CacheRing>& rings) {
+    device_->BeginStep({.tokens = tokens_,
+                        .sequences = sequences_,
+                        .rings = rings,
+                        .visible_end = visible_end_,
+                        .frequencies = {frequencies_[0], frequencies_[1]}});
   }
 
   /// Device memory of one call. Results are copied back by Finish(), which the destructor calls.
@@ -133,21 +176,31 @@ class OnHostBackend final : public HostBackend {
       const std::vector<uint8_t> poison(static_cast<size_t>(Bytes(x)), 0xFF);
       return Returned(x, Sent(poison.data(), Bytes(x)));
     }
-    const uint8_t* InBytes(const uint8_t* data, int64_t bytes) { return Sent(data, bytes); }
-    uint8_t* OutBytes(uint8_t* data, int64_t bytes) {
-      returns_.push_back({data, Sent(data, bytes), bytes});
-      return returns_.back().device;
+    /// Activations: float32 here, BF16 rows there, as far apart as the device has them.
+    Activations In(const Activations& x) {
+      return {Sent(Rounded(x).data(), Bytes(x)), x.rows, x.cols};
     }
-    const void* Cache(const std::vector<uint16_t>& rows) {
-      return Sent(rows.data(), static_cast<int64_t>(rows.size() * 2));
+    GroupInput In(const GroupInput& input) {
+      void* quantized = nullptr;
+      if (input.quantized != nullptr) quantized = Sent(Rounded(input.x).data(), Bytes(input.x));
+      return {In(input.x), quantized};
     }
-    void* InOutCache(const std::vector<uint16_t>& before, uint16_t* after) {
-      const auto bytes = static_cast<int64_t>(before.size() * 2);
-      returns_.push_back({after, Sent(before.data(), bytes), bytes});
-      return returns_.back().device;
+    Activations Out(const Activations& x) {
+      const std::vector<uint8_t> poison(static_cast<size_t>(Bytes(x)), 0xFF);
+      activations_.push_back({x, {Sent(poison.data(), Bytes(x)), x.rows, x.cols}});
+      return activations_.back().device;
     }
-    const int64_t* Ends(const int64_t* ends, int64_t rows) {
-      return reinterpret_cast<const int64_t*>(Sent(ends, rows * 8));
+    /// Caches of `width`: float32 here, BF16 there. What comes back is rounded.
+    std::vector<CacheRing> Rings(std::span<const CacheRing> rings, int64_t width) {
+      std::vector<CacheRing> placed;
+      for (const CacheRing& ring : rings) {
+        placed.push_back({Cache(ring.keys, ring.capacity * width),
+                          Cache(ring.values, ring.capacity * width), ring.capacity});
+      }
+      return placed;
+    }
+    void PlaceGroup(LinearGroup group, std::span<Weight> weights) {
+      device_.PlaceGroup(group, weights, memory_);
     }
     Weight Placed(const Weight& weight) { return device_.Place(weight, memory_); }
     const uint16_t* Placed(const uint16_t* values, int64_t count) {
@@ -156,23 +209,43 @@ class OnHostBackend final : public HostBackend {
     }
 
     void Finish() {
+      Buffer storage;
       for (const Return& result : returns_) {
-        // Read() takes floats: whole ones, the last perhaps more than the result's bytes.
-        const int64_t floats = (result.bytes + 3) / 4;
-        Buffer storage;
-        const ConstMatrix copy =
-            device_.Read({reinterpret_cast<const float*>(result.device), 1, floats}, storage);
-        std::memcpy(result.host, copy.data, static_cast<size_t>(result.bytes));
+        const ConstMatrix copy = device_.Read(result.device, storage);
+        std::copy_n(copy.data, copy.rows * copy.cols, result.host);
+      }
+      for (const ActivationReturn& result : activations_) {
+        const ConstMatrix copy = device_.ReadActivations(result.device, storage);
+        std::copy_n(copy.data, copy.rows * copy.cols, static_cast<float*>(result.host.data));
       }
       returns_.clear();
+      activations_.clear();
     }
 
    private:
     struct Return {
-      void* host = nullptr;
-      uint8_t* device = nullptr;
-      int64_t bytes = 0;
+      float* host = nullptr;
+      Matrix device;
     };
+    struct ActivationReturn {
+      Activations host;
+      Activations device;
+    };
+    int64_t Bytes(const Activations& x) const { return device_.ActivationBytes(x.rows, x.cols); }
+    std::vector<uint16_t> Rounded(const Activations& x) const {
+      const int64_t stride = device_.ActivationBytes(1, x.cols) / 2;
+      std::vector<uint16_t> rounded(static_cast<size_t>(x.rows * stride));
+      for (int64_t i = 0; i < x.rows * x.cols; ++i) {
+        rounded[static_cast<size_t>(i / x.cols * stride + i % x.cols)] =
+            Bf16FromFloat(static_cast<const float*>(x.data)[i]);
+      }
+      return rounded;
+    }
+    void* Cache(void* host, int64_t count) {
+      const Activations row{host, 1, count};
+      activations_.push_back({row, {Sent(Rounded(row).data(), Bytes(row)), 1, count}});
+      return activations_.back().device.data;
+    }
     static int64_t Bytes(ConstMatrix x) { return x.rows * x.cols * 4; }
 
     uint8_t* Sent(const void* data, int64_t bytes) {
@@ -181,16 +254,23 @@ class OnHostBackend final : public HostBackend {
       return device;
     }
     Matrix Returned(Matrix x, uint8_t* device) {
-      returns_.push_back({x.data, device, Bytes(x)});
-      return {reinterpret_cast<float*>(device), x.rows, x.cols};
+      returns_.push_back({x.data, {reinterpret_cast<float*>(device), x.rows, x.cols}});
+      return returns_.back().device;
     }
 
     Backend& device_;
     std::vector<Buffer> memory_;
     std::vector<Return> returns_;
+    std::vector<ActivationReturn> activations_;
   };
 
   std::unique_ptr<Backend> device_;
+  // The step begun last.
+  std::vector<int32_t> tokens_;
+  std::vector<StepSequence> sequences_;
+  std::vector<CacheRing> rings_;
+  std::vector<int64_t> visible_end_;
+  std::array<std::vector<double>, 2> frequencies_;
 };
 
 }  // namespace facet::testing

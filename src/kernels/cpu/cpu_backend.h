@@ -17,8 +17,8 @@ class CpuBackend final : public HostBackend {
 
   std::string_view name() const override { return "cpu"; }
 
-  void Embed(const Bf16Matrix& table, std::span<const int32_t> ids, float scale,
-             Matrix out) override;
+  void EmbedRows(const Bf16Matrix& table, std::span<const int32_t> ids, float scale,
+                 Matrix out) override;
   void RmsNorm(ConstMatrix x, const uint16_t* weight, double eps, Matrix out) override;
   void LayerNorm(ConstMatrix x, const uint16_t* weight, const uint16_t* bias, double eps,
                  Matrix out) override;

@@ -10,8 +10,8 @@ class RefBackend final : public HostBackend {
  public:
   std::string_view name() const override { return "ref"; }
 
-  void Embed(const Bf16Matrix& table, std::span<const int32_t> ids, float scale,
-             Matrix out) override;
+  void EmbedRows(const Bf16Matrix& table, std::span<const int32_t> ids, float scale,
+                 Matrix out) override;
   void RmsNorm(ConstMatrix x, const uint16_t* weight, double eps, Matrix out) override;
   void LayerNorm(ConstMatrix x, const uint16_t* weight, const uint16_t* bias, double eps,
                  Matrix out) override;

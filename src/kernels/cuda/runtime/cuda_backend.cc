@@ -1,13 +1,34 @@
 // Device, memory, copies, weights.
 #include "kernels/cuda/cuda_backend.h"
 
+#include <bit>
+
 #include "base/thread_pool.h"
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/pack.h"
 #include "kernels/cuda/pack_device.h"
 #include "kernels/cuda/pack_format.h"
+#include "tensor/bf16.h"
 
 namespace facet::cuda {
+namespace {
+
+/// Bytes of a weight's codes and block scales in a file.
+int64_t UnpackedBytes(const Nvfp4Matrix& weight) {
+  return weight.rows * weight.cols / 2 + weight.rows * weight.cols / kNvfp4Block;
+}
+
+/// Whether all are NVFP4 and take their inputs with the same scale, so that one product serves all.
+bool AreAlike(std::span<const Weight> weights) {
+  const auto* first = std::get_if<Nvfp4Matrix>(&weights[0]);
+  return first != nullptr && std::all_of(weights.begin(), weights.end(), [&](const Weight& weight) {
+           const auto* nvfp4 = std::get_if<Nvfp4Matrix>(&weight);
+           return nvfp4 != nullptr && nvfp4->input_scale == first->input_scale;
+         });
+}
+
+}  // namespace
 
 Result<DeviceProperties> UsableDevice(int index) {
   int count = 0;
@@ -60,6 +81,25 @@ ConstMatrix CudaBackend::Read(ConstMatrix matrix, Buffer& storage) {
   return {storage.as<float>(), matrix.rows, matrix.cols};
 }
 
+ConstMatrix CudaBackend::ReadActivations(const Activations& activations, Buffer& storage) {
+  const int64_t stride = StrideOf(activations.cols);
+  std::vector<uint16_t> rounded(static_cast<size_t>(activations.rows * stride));
+  Check(cudaMemcpyAsync(rounded.data(), activations.data, rounded.size() * sizeof(uint16_t),
+                        cudaMemcpyDeviceToHost, stream_));
+  Check(cudaStreamSynchronize(stream_));
+  const int64_t rows = activations.rows;
+  const int64_t cols = activations.cols;
+  const int64_t bytes = rows * cols * static_cast<int64_t>(sizeof(float));
+  if (storage.bytes() < bytes) storage = Buffer::Host(bytes);
+  auto* values = storage.as<float>();
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t col = 0; col < cols; ++col) {
+      values[row * cols + col] = FloatFromBf16(rounded[static_cast<size_t>(row * stride + col)]);
+    }
+  }
+  return {values, rows, cols};
+}
+
 const uint16_t* CudaBackend::Place(std::span<const uint16_t> values, std::vector<Buffer>& memory) {
   const auto bytes = static_cast<int64_t>(values.size_bytes());
   const Buffer& placed = memory.emplace_back(Allocate(bytes));
@@ -78,23 +118,81 @@ Bf16Matrix CudaBackend::PlaceBf16(const Bf16Matrix& weight, std::vector<Buffer>&
 }
 
 Weight CudaBackend::Place(const Weight& weight, std::vector<Buffer>& memory) {
-  if (const auto* bf16 = std::get_if<Bf16Matrix>(&weight)) {
-    return PlaceBf16(*bf16, memory);
+  Weight placed = weight;
+  PlaceAsOne({&placed, 1}, memory);
+  return placed;
+}
+
+void CudaBackend::PlaceGroup(LinearGroup group, std::span<Weight> weights,
+                             std::vector<Buffer>& memory) {
+  if (!AreAlike(weights)) {
+    for (Weight& weight : weights) weight = Place(weight, memory);
+  } else if (group == LinearGroup::kGateUp && weights.size() == 2 &&
+             RowsOf(weights[0]) == RowsOf(weights[1])) {
+    PlaceInterleaved(weights[0], weights[1], memory);
+  } else {
+    PlaceAsOne(weights, memory);
   }
-  const auto& nvfp4 = std::get<Nvfp4Matrix>(weight);
-  const int64_t code_bytes = nvfp4.rows * nvfp4.cols / 2;
-  const int64_t scale_bytes = nvfp4.rows * nvfp4.cols / kNvfp4Block;
-  auto* codes = static_cast<uint8_t*>(unpacked_.Reserve(*this, code_bytes + scale_bytes));
-  uint8_t* block_scales = codes + code_bytes;
-  Write(nvfp4.codes, code_bytes, codes);
-  Write(nvfp4.block_scales, scale_bytes, block_scales);
-  const Buffer& placed = memory.emplace_back(Allocate(PackedBytes(nvfp4.rows, nvfp4.cols)));
-  Check(PackNvfp4OnDevice({codes, block_scales, nvfp4.rows, nvfp4.cols}, placed.as<uint8_t>(),
-                          stream_));
-  Nvfp4Matrix result = nvfp4;
-  result.codes = placed.as<uint8_t>();
-  result.block_scales = nullptr;  // inside the packed records
-  return result;
+}
+
+DeviceNvfp4 CudaBackend::WriteUnpacked(const Nvfp4Matrix& weight, uint8_t* memory) {
+  const int64_t code_bytes = weight.rows * weight.cols / 2;
+  Write(weight.codes, code_bytes, memory);
+  Write(weight.block_scales, weight.rows * weight.cols / kNvfp4Block, memory + code_bytes);
+  return {memory, memory + code_bytes, weight.rows, weight.cols};
+}
+
+void CudaBackend::PlaceAsOne(std::span<Weight> weights, std::vector<Buffer>& memory) {
+  if (const auto* bf16 = std::get_if<Bf16Matrix>(&weights[0])) {
+    weights[0] = PlaceBf16(*bf16, memory);
+    return;
+  }
+  int64_t bytes = 0;
+  for (const Weight& weight : weights) bytes += PackedBytes(RowsOf(weight), ColsOf(weight));
+  auto* packed = memory.emplace_back(Allocate(bytes)).as<uint8_t>();
+  for (Weight& weight : weights) {
+    auto& nvfp4 = std::get<Nvfp4Matrix>(weight);
+    auto* unpacked = static_cast<uint8_t*>(unpacked_.Reserve(*this, UnpackedBytes(nvfp4)));
+    Check(PackNvfp4OnDevice(WriteUnpacked(nvfp4, unpacked), packed, stream_));
+    nvfp4.codes = packed;
+    nvfp4.block_scales = nullptr;  // inside the packed records
+    packed += PackedBytes(nvfp4.rows, nvfp4.cols);
+  }
+}
+
+void CudaBackend::PlaceInterleaved(Weight& gate, Weight& up, std::vector<Buffer>& memory) {
+  auto& gates = std::get<Nvfp4Matrix>(gate);
+  auto& ups = std::get<Nvfp4Matrix>(up);
+  auto* packed = memory.emplace_back(Allocate(GateUpBytes(gates.rows, gates.cols))).as<uint8_t>();
+  const int64_t half = UnpackedBytes(gates);
+  auto* unpacked = static_cast<uint8_t*>(unpacked_.Reserve(*this, 2 * half));
+  Check(PackGateUpOnDevice(WriteUnpacked(gates, unpacked), WriteUnpacked(ups, unpacked + half),
+                           packed, stream_));
+  gates.codes = packed;
+  ups.codes = nullptr;  // CudaBackend::GateUp() reads both through the gate's
+  gates.block_scales = ups.block_scales = nullptr;
+}
+
+void CudaBackend::RunStep(StepRecordings* recordings, uint64_t variant,
+                          const std::function<void()>& operations) {
+  // Larger steps run longer than their launches take.
+  constexpr int64_t kMostRecordedTokens = 128;
+  if (recordings == nullptr || step_.tokens() > kMostRecordedTokens) {
+    operations();
+    return;
+  }
+  Recordings::Key key = {variant, reinterpret_cast<uintptr_t>(step_.base()),
+                         static_cast<uint64_t>(DepthBucket())};
+  for (const StepSequence& sequence : step_.sequences()) {
+    key.push_back(static_cast<uint64_t>(sequence.rows));
+  }
+  static_cast<Recordings*>(recordings)->Run(key, stream_, operations);
+}
+
+int64_t CudaBackend::DepthBucket() const {
+  constexpr int64_t kLeast = 1024;
+  return std::max(kLeast,
+                  static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(step_.depth()))));
 }
 
 const int32_t* CudaBackend::Upload(std::span<const int32_t> values) {

@@ -1,9 +1,9 @@
-// Token embedding. ref/embed.cc says what.
+// Token embedding. ref/embed_rows.cc says what.
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/targets.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/cpu/embed.cc"
+#define HWY_TARGET_INCLUDE "kernels/cpu/embed_rows.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -26,8 +26,8 @@ HWY_AFTER_NAMESPACE();
 namespace facet {
 HWY_EXPORT(EmbedRow);
 
-void CpuBackend::Embed(const Bf16Matrix& table, std::span<const int32_t> ids, float scale,
-                       Matrix out) {
+void CpuBackend::EmbedRows(const Bf16Matrix& table, std::span<const int32_t> ids, float scale,
+                           Matrix out) {
   ParallelRows(out.rows, out.cols, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       const uint16_t* source = table.data + ids[static_cast<size_t>(t)] * table.cols;
