@@ -138,12 +138,21 @@ Result<bool> Generator::Prefill(int64_t first, const std::atomic<bool>& cancelle
 }
 
 Result<GeneratedToken> Generator::Choose(const GenerationParams& params) {
-  const ConstMatrix row =
-      model_->backend().Read({logits_.as<float>(), 1, model_->config().vocabulary}, host_logits_);
-  const std::span<const float> logits(row.data, static_cast<size_t>(row.cols));
+  const Matrix row{logits_.as<float>(), 1, model_->config().vocabulary};
+  const auto position = static_cast<uint64_t>(sequence_.tokens.size());
+  Backend& backend = model_->backend();
   GeneratedToken token;
-  FACET_TRY(token.id, Sample(logits, params.suppress_tokens, params.sampling,
-                             static_cast<uint64_t>(sequence_.tokens.size())));
+  // The few largest decide, where nobody asks for more: the others stay where they are.
+  std::vector<RankedValue> ranked(
+      static_cast<size_t>(LogitsNeeded(params.suppress_tokens, params.sampling)));
+  const auto needed = static_cast<int64_t>(ranked.size());
+  if (!params.top_logprobs && needed > 0 && needed <= row.cols &&
+      backend.TopK(row, needed, ranked)) {
+    FACET_TRY(token.id, SampleRanked(ranked, params.suppress_tokens, params.sampling, position));
+    return token;
+  }
+  const std::span logits(backend.Read(row, host_logits_).data, static_cast<size_t>(row.cols));
+  FACET_TRY(token.id, Sample(logits, params.suppress_tokens, params.sampling, position));
   if (params.top_logprobs) token.scores = ScoreTokens(logits, token.id, *params.top_logprobs);
   return token;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <unordered_set>
 
 #include "base/random.h"
 #include "engine/log_sum_exp.h"
@@ -21,20 +22,28 @@ bool Before(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }
 
-Result<std::vector<Candidate>> Candidates(std::span<const float> logits,
-                                          std::span<const int32_t> suppressed) {
-  std::vector<bool> out(logits.size(), false);
-  for (const int32_t id : suppressed) {
-    if (id >= 0 && static_cast<size_t>(id) < out.size()) out[static_cast<size_t>(id)] = true;
-  }
+std::vector<Candidate> AllOf(std::span<const float> logits) {
   std::vector<Candidate> candidates;
   candidates.reserve(logits.size());
-  for (size_t id = 0; id < logits.size(); ++id) {
-    const float logit = logits[id];
+  for (const float logit : logits) {
+    candidates.push_back({static_cast<int32_t>(candidates.size()), logit});
+  }
+  return candidates;
+}
+
+/// Those of `all` that may be chosen.
+Result<std::vector<Candidate>> Allowed(std::span<const Candidate> all,
+                                       std::span<const int32_t> suppressed) {
+  const std::unordered_set<int32_t> out(suppressed.begin(), suppressed.end());
+  std::vector<Candidate> candidates;
+  candidates.reserve(all.size());
+  for (const Candidate& candidate : all) {
+    const float logit = candidate.logit;
     if (std::isnan(logit) || logit == std::numeric_limits<float>::infinity()) {
-      return Fail(ErrorCode::kInvalidData, "the model's logit of token {} is {}", id, logit);
+      return Fail(ErrorCode::kInvalidData, "the model's logit of token {} is {}", candidate.id,
+                  logit);
     }
-    if (!out[id] && std::isfinite(logit)) candidates.push_back({static_cast<int32_t>(id), logit});
+    if (std::isfinite(logit) && !out.contains(candidate.id)) candidates.push_back(candidate);
   }
   if (candidates.empty()) {
     return Fail(ErrorCode::kInvalidData, "every token is suppressed or has the logit -inf");
@@ -89,6 +98,20 @@ size_t Draw(std::span<const double> weights, double unit) {
   return 0;  // rounding of the sum put the target on its end
 }
 
+Result<int32_t> Choose(std::span<const Candidate> all, std::span<const int32_t> suppressed,
+                       const SamplingParams& params, uint64_t position) {
+  FACET_RETURN_IF_ERROR(CheckSampling(params));
+  FACET_TRY(std::vector<Candidate> candidates, Allowed(all, suppressed));
+  if (params.temperature == 0) {
+    return std::min_element(candidates.begin(), candidates.end(), Before)->id;
+  }
+  KeepTopK(params.top_k, candidates);
+  std::sort(candidates.begin(), candidates.end(), Before);
+  std::vector<double> weights = Weights(candidates, params.temperature);
+  if (params.top_p < 1) weights.resize(CountToReach(weights, params.top_p * Sum(weights)));
+  return candidates[Draw(weights, RandomUnit(params.seed, position))].id;
+}
+
 }  // namespace
 
 SamplingParams SamplingDefaults(const GenerationConfig& config) {
@@ -113,24 +136,24 @@ Result<void> CheckSampling(const SamplingParams& params) {
 
 Result<int32_t> Sample(std::span<const float> logits, std::span<const int32_t> suppressed,
                        const SamplingParams& params, uint64_t position) {
-  FACET_RETURN_IF_ERROR(CheckSampling(params));
-  FACET_TRY(std::vector<Candidate> candidates, Candidates(logits, suppressed));
-  if (params.temperature == 0) {
-    return std::min_element(candidates.begin(), candidates.end(), Before)->id;
-  }
-  KeepTopK(params.top_k, candidates);
-  std::sort(candidates.begin(), candidates.end(), Before);
-  std::vector<double> weights = Weights(candidates, params.temperature);
-  if (params.top_p < 1) weights.resize(CountToReach(weights, params.top_p * Sum(weights)));
-  return candidates[Draw(weights, RandomUnit(params.seed, position))].id;
+  return Choose(AllOf(logits), suppressed, params, position);
+}
+
+int64_t LogitsNeeded(std::span<const int32_t> suppressed, const SamplingParams& params) {
+  const int64_t kept = params.temperature == 0 ? 1 : params.top_k;
+  return kept == 0 ? 0 : kept + static_cast<int64_t>(suppressed.size());
+}
+
+Result<int32_t> SampleRanked(std::span<const RankedValue> ranked,
+                             std::span<const int32_t> suppressed, const SamplingParams& params,
+                             uint64_t position) {
+  std::vector<Candidate> candidates;
+  for (const RankedValue& value : ranked) candidates.push_back({value.column, value.value});
+  return Choose(candidates, suppressed, params, position);
 }
 
 std::vector<TokenScore> ScoreTokens(std::span<const float> logits, int32_t id, int64_t top) {
-  std::vector<Candidate> candidates;
-  candidates.reserve(logits.size());
-  for (size_t i = 0; i < logits.size(); ++i) {
-    candidates.push_back({static_cast<int32_t>(i), logits[i]});
-  }
+  std::vector<Candidate> candidates = AllOf(logits);
   const auto count = std::min(top, static_cast<int64_t>(candidates.size()));
   std::partial_sort(candidates.begin(), candidates.begin() + count, candidates.end(), Before);
 

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "checkpoint/generation_config.h"
+#include "kernels/backend.h"
 
 namespace facet {
 
@@ -33,6 +34,14 @@ Result<void> CheckSampling(const SamplingParams& params);
 /// weights that must not pass for an answer.
 Result<int32_t> Sample(std::span<const float> logits, std::span<const int32_t> suppressed,
                        const SamplingParams& params, uint64_t position);
+
+/// How many of the largest logits decide as all would; 0: all are needed.
+int64_t LogitsNeeded(std::span<const int32_t> suppressed, const SamplingParams& params);
+
+/// The same choice from the LogitsNeeded() largest logits, as Backend::TopK() ranks them.
+Result<int32_t> SampleRanked(std::span<const RankedValue> ranked,
+                             std::span<const int32_t> suppressed, const SamplingParams& params,
+                             uint64_t position);
 
 /// An answer token's log probability (natural) among all tokens of the vocabulary, before
 /// suppression and temperature.

@@ -23,6 +23,12 @@
 
 namespace facet {
 
+/// A value of a row, and its column.
+struct RankedValue {
+  int32_t column = 0;
+  float value = 0;
+};
+
 /// What a backend remembers of steps that ran in certain buffers, to run them again faster. Owned
 /// by the owner of the buffers.
 class StepRecordings {
@@ -123,6 +129,11 @@ class Backend {
 
   /// x = cap * tanh(x / cap).
   virtual void SoftCap(float cap, Matrix x) = 0;
+
+  /// The k largest values of every row, to the host's memory: out [rows, k]. NaN comes first, the
+  /// lower column first among equals. 1 <= k <= cols. False, and nothing is written, where a
+  /// backend has no short way for this k. Waits for the operations before.
+  virtual bool TopK(ConstMatrix x, int64_t k, std::span<RankedValue> out) = 0;
 
   // Weights in the host's memory.
 

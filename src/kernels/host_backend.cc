@@ -1,5 +1,6 @@
 #include "kernels/host_backend.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace facet {
@@ -13,6 +14,15 @@ Matrix PerHead(Matrix x, int64_t head_dim) {
 template <typename T>
 void Assign(std::vector<T>& to, std::span<const T> from) {
   to.assign(from.begin(), from.end());
+}
+
+/// The order of TopK(): NaN, then larger values, then lower columns.
+bool RanksBefore(const RankedValue& a, const RankedValue& b) {
+  const bool a_is_nan = std::isnan(a.value);
+  const bool b_is_nan = std::isnan(b.value);
+  if (a_is_nan != b_is_nan) return a_is_nan;
+  if (!a_is_nan && a.value != b.value) return a.value > b.value;
+  return a.column < b.column;
 }
 
 }  // namespace
@@ -142,6 +152,18 @@ void HostBackend::GateUp(const GateUpStep& step) {
   inputs.Multiply(*step.gate_weight, step.gate);
   inputs.Multiply(*step.up_weight, step.up);
   GeluMul(step.gate, step.up, RowsOf(step.out));
+}
+
+bool HostBackend::TopK(ConstMatrix x, int64_t k, std::span<RankedValue> out) {
+  std::vector<RankedValue> row(static_cast<size_t>(x.cols));
+  for (int64_t r = 0; r < x.rows; ++r) {
+    for (int64_t i = 0; i < x.cols; ++i) {
+      row[static_cast<size_t>(i)] = {static_cast<int32_t>(i), x.row(r)[i]};
+    }
+    const auto target = out.begin() + r * k;
+    std::partial_sort_copy(row.begin(), row.end(), target, target + k, RanksBefore);
+  }
+  return true;
 }
 
 }  // namespace facet

@@ -58,6 +58,7 @@ class HostBackend : public Backend {
   void Attend(const AttentionStep& step) override;
   void Project(const Weight& weight, const GroupInput& input, Matrix out) override;
   void GateUp(const GateUpStep& step) override;
+  bool TopK(ConstMatrix x, int64_t k, std::span<RankedValue> out) override;
 
   /// out[t] = scale * table[ids[t]]. table BF16 [vocabulary, hidden]; ids in range; out [tokens,
   /// hidden].

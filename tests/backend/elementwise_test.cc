@@ -193,6 +193,23 @@ TEST_P(ElementwiseTest, SoftCap) {
   });
 }
 
+TEST_P(ElementwiseTest, TopK) {
+  for (const auto& [width, k] : {std::pair{1, 1}, {7, 7}, {2048, 3}, {5000, 66}, {262144, 64}}) {
+    Values x = RandomValues(3, width, 1);
+    for (float& value : x.data) value = std::round(value * 1000) / 1000;  // many are equal
+    x.data[static_cast<size_t>(width / 2)] = std::numeric_limits<float>::infinity();
+    x.data[static_cast<size_t>(2 * width - 1)] = std::numeric_limits<float>::quiet_NaN();
+    x.data[static_cast<size_t>(2 * width)] = -0.0f;
+    std::vector<RankedValue> expected(static_cast<size_t>(3 * k));
+    std::vector<RankedValue> actual(expected.size());
+    ASSERT_TRUE(ref_.TopK(x.view(), k, expected));
+    ASSERT_TRUE(backend_->TopK(x.view(), k, actual));
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(actual[i].column, expected[i].column) << width << " " << k << " " << i;
+    }
+  }
+}
+
 TEST_P(ElementwiseTest, SoftCapOfExtremes) {
   Values values(1, 6);
   values.data = {0.0f, 1e-30f, -1e-5f, 1e30f, -std::numeric_limits<float>::infinity(), 1e-3f};

@@ -126,6 +126,11 @@ class OnHostBackend final : public HostBackend {
     Call call(*device_);
     device_->SoftCap(cap, call.InOut(x));
   }
+  bool TopK(ConstMatrix x, int64_t k, std::span<RankedValue> out) override {
+    Call call(*device_);
+    return device_->TopK(call.In(x), k, out);
+  }
+
   // What steps are composed of on hosts: a device has its own steps, above.
   void EmbedRows(const Bf16Matrix&, std::span<const int32_t>, float, Matrix) override { Absent(); }
   void Rope(Matrix, const RopeAngles&) override { Absent(); }

@@ -61,6 +61,7 @@ class CudaBackend final : public Backend {
   void AddBias(const uint16_t* bias, Matrix x) override;
   void AddPositions(const uint16_t* table, std::span<const int32_t> positions, Matrix x) override;
   void SoftCap(float cap, Matrix x) override;
+  bool TopK(ConstMatrix x, int64_t k, std::span<RankedValue> out) override;
 
   float AbsMax(const Bf16Matrix& weight) override { return host_.AbsMax(weight); }
   void QuantizeWeight(const Bf16Matrix& weight, float global_scale, ModeloptCompat compat,
@@ -119,6 +120,7 @@ class CudaBackend final : public Backend {
   Scratch inputs_;
   Scratch indices_;
   Scratch attention_scratch_;
+  Scratch ranking_;
   Scratch unpacked_;  // weights as files hold them, while they are packed
   CpuBackend host_;   // quantizes weights
 };

@@ -60,7 +60,7 @@ class StepTable {
   const T* At(int64_t offset) const {
     return reinterpret_cast<const T*>(device_.as<std::byte>() + offset);
   }
-  bool HasFewRows(const StepSequence& sequence) const;
+  bool HasFewRows(size_t index) const;
   CacheSequence SequenceOf(size_t layer, size_t index) const;
   void Layout(const StepPlan& plan);
   void Fill(const StepPlan& plan, std::byte* host) const;
@@ -69,6 +69,7 @@ class StepTable {
 
   std::vector<StepSequence> sequences_;
   std::vector<int64_t> first_rows_;
+  std::vector<bool> is_causal_;
   std::vector<CacheRing> rings_;
   int64_t tokens_ = 0;
   int64_t depth_ = 0;

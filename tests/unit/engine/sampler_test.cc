@@ -1,11 +1,13 @@
 #include "engine/sampler.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "testing/result_matchers.h"
 
 namespace facet {
@@ -47,6 +49,35 @@ TEST(SamplerTest, SuppressionComesBeforeTopK) {
   // Otherwise top_k = 1 would keep only the suppressed token.
   const std::vector<float> logits = {1, 9, 3};
   EXPECT_EQ(Value(Sample(logits, {{1}}, {.temperature = 1, .top_k = 1}, 0)), 2);
+}
+
+TEST(SamplerTest, TheLargestLogitsDecideAsAllDo) {
+  std::vector<float> logits;
+  std::vector<RankedValue> ranked;
+  for (uint64_t i = 0; i < 500; ++i) {
+    logits.push_back(std::round(static_cast<float>(RandomUnit(4, i)) * 40) / 8);  // many are equal
+    ranked.push_back({static_cast<int32_t>(i), logits.back()});
+  }
+  std::sort(ranked.begin(), ranked.end(), [](const RankedValue& a, const RankedValue& b) {
+    return a.value != b.value ? a.value > b.value : a.column < b.column;
+  });
+  const std::vector<int32_t> suppressed = {ranked[0].column, ranked[3].column, 7, 4000};
+  for (const SamplingParams& params :
+       {SamplingParams{.temperature = 0}, SamplingParams{.temperature = 0.8, .top_k = 1},
+        SamplingParams{.temperature = 1, .top_k = 64, .top_p = 0.95, .seed = 5}}) {
+    const auto needed = static_cast<size_t>(LogitsNeeded(suppressed, params));
+    ASSERT_GT(needed, 0u);
+    for (uint64_t position = 0; position < 200; ++position) {
+      EXPECT_EQ(Value(SampleRanked(std::span(ranked).first(needed), suppressed, params, position)),
+                Value(Sample(logits, suppressed, params, position)));
+    }
+  }
+  EXPECT_EQ(LogitsNeeded({}, {.temperature = 1, .top_k = 0}), 0);
+}
+
+TEST(SamplerTest, RankedLogitsThatAreNoNumbersAreRefused) {
+  const RankedValue nan[] = {{.column = 3, .value = kNan}, {.column = 0, .value = 1}};
+  EXPECT_EQ(ErrorOf(SampleRanked(nan, {}, {}, 0)).code, ErrorCode::kInvalidData);
 }
 
 TEST(SamplerTest, DrawsFollowTheProbabilities) {

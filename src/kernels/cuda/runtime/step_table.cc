@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "kernels/cuda/check.h"
 
@@ -10,6 +11,16 @@ namespace {
 
 /// Most rows of a sequence that the decode kernel takes: it reads the cache once for all of them.
 constexpr int64_t kFewRows = 8;
+
+/// Whether no token of a sequence that begins at `row` sees past its own position.
+bool IsCausal(const StepPlan& plan, int64_t row, const StepSequence& sequence) {
+  if (plan.visible_end.empty()) return true;
+  for (int64_t i = 0; i < sequence.rows; ++i) {
+    const int64_t end = plan.visible_end[static_cast<size_t>(row + i)];
+    if (end != sequence.first_position + i + 1) return false;
+  }
+  return true;
+}
 
 int64_t BytesOf(int64_t count, size_t size) { return count * static_cast<int64_t>(size); }
 
@@ -41,15 +52,15 @@ void StepTable::Begin(const StepPlan& plan, cudaStream_t stream) {
 std::vector<CacheSequence> StepTable::ManyRows(size_t layer, bool sees_images_whole) const {
   std::vector<CacheSequence> many;
   for (size_t i = 0; i < sequences_.size(); ++i) {
-    if (HasFewRows(sequences_[i])) continue;
+    if (HasFewRows(i)) continue;
     many.push_back(SequenceOf(layer, i));
     if (sees_images_whole && has_images_) many.back().visible_end = visible_end() + first_rows_[i];
   }
   return many;
 }
 
-bool StepTable::HasFewRows(const StepSequence& sequence) const {
-  return sequence.rows <= (has_images_ ? 1 : kFewRows);
+bool StepTable::HasFewRows(size_t index) const {
+  return sequences_[index].rows <= kFewRows && is_causal_[index];
 }
 
 CacheSequence StepTable::SequenceOf(size_t layer, size_t index) const {
@@ -74,12 +85,14 @@ void StepTable::Layout(const StepPlan& plan) {
   few_row_count_ = 0;
   few_row_limit_ = 1;
   first_rows_.clear();
+  is_causal_.clear();
   int64_t row = 0;
   for (const StepSequence& sequence : sequences_) {
     first_rows_.push_back(row);
+    is_causal_.push_back(IsCausal(plan, row, sequence));
     row += sequence.rows;
     depth_ = std::max(depth_, sequence.first_position + sequence.rows);
-    if (!HasFewRows(sequence)) continue;
+    if (!HasFewRows(first_rows_.size() - 1)) continue;
     ++few_row_count_;
     few_row_limit_ = std::max(few_row_limit_, sequence.rows);
   }
@@ -117,7 +130,7 @@ void StepTable::Fill(const StepPlan& plan, std::byte* host) const {
                .first_row = first_rows_[index],
                .rows = sequences_[index].rows,
                .first_position = sequences_[index].first_position};
-    if (HasFewRows(sequences_[index])) *few++ = SequenceOf(ring / sequences_.size(), index);
+    if (HasFewRows(index)) *few++ = SequenceOf(ring / sequences_.size(), index);
   }
 }
 
