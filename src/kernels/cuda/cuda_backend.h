@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <unordered_map>
 
 #include <cuda_runtime_api.h>
 
@@ -89,6 +90,29 @@ class CudaBackend final : public Backend {
     std::vector<Buffer> buffers_;
   };
 
+  /// Packed weights in the order in which they were placed, which is the order of their use.
+  class PlacedWeights {
+   public:
+    void Add(const uint8_t* packed, int64_t bytes) {
+      next_.erase(packed);  // of a weight that was there before
+      if (last_ != nullptr) next_[last_] = {packed, std::min(bytes, kMostBytes)};
+      last_ = packed;
+    }
+    /// Nothing placed so far is followed by what comes now.
+    void Break() { last_ = nullptr; }
+    /// What the kernel after this weight's should find in the L2 cache.
+    L2Prefetch After(const uint8_t* packed) const {
+      const auto found = next_.find(packed);
+      return found == next_.end() ? L2Prefetch{} : found->second;
+    }
+
+   private:
+    /// As much as memory delivers in the pause between two products, about 3 us.
+    static constexpr int64_t kMostBytes = int64_t{8} << 20;
+    std::unordered_map<const uint8_t*, L2Prefetch> next_;
+    const uint8_t* last_ = nullptr;
+  };
+
   /// BF16 rows begin at multiples of 16 bytes, weights' and activations' alike.
   static constexpr int64_t StrideOf(int64_t cols) { return (cols + 7) / 8 * 8; }
   static LinearInput InputOf(const uint16_t* data, const Activations& x) {
@@ -109,6 +133,7 @@ class CudaBackend final : public Backend {
   void MultiplyBf16(const Bf16Matrix& weight, const uint16_t* x, Matrix out);
   /// alpha = what the products are multiplied by, beside the packed form's own 2^7.
   void MultiplyNvfp4(const Nvfp4Matrix& weight, const uint16_t* x, float alpha, Matrix out);
+  void Multiply(LinearNvfp4Desc& desc);
   /// Host integers on the device, in indices_.
   const int32_t* Upload(std::span<const int32_t> values);
   /// What kernels of the step are sized for: its depth, rounded up so that it changes rarely.
@@ -117,6 +142,7 @@ class CudaBackend final : public Backend {
   int device_;
   cudaStream_t stream_ = nullptr;
   StepTable step_;
+  PlacedWeights placed_;
   Scratch inputs_;
   Scratch indices_;
   Scratch attention_scratch_;

@@ -3,6 +3,7 @@
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/for_each.cuh"
 #include "kernels/cuda/head_norm_rope.h"
+#include "kernels/cuda/linear_decode.h"
 #include "kernels/cuda/linear_prefill.h"
 #include "kernels/cuda/pack_format.h"
 #include "tensor/bf16.h"
@@ -143,7 +144,7 @@ void CudaBackend::ProjectHeads(const QueryKeyValueStep& step) {
   }
   desc.packed = std::get<Nvfp4Matrix>(*weights[0]).codes;
   desc.part_count = static_cast<int>(count);
-  Check(LinearNvfp4Prefill(desc, stream_));
+  Multiply(desc);
 }
 
 void CudaBackend::GateUp(const GateUpStep& step) {
@@ -176,8 +177,10 @@ void CudaBackend::MultiplyBf16(const Bf16Matrix& weight, const uint16_t* x, Matr
             .stride = StrideOf(weight.cols)},
       .weight = weight.data,
       .part = {.rows = weight.rows, .alpha = 1, .out = out.data, .out_stride = out.cols},
-      .out_type = LinearOut::kFloat32};
-  Check(LinearBf16Prefill(desc, stream_));
+      .out_type = LinearOut::kFloat32,
+      .programmatic = true};
+  Check(out.rows <= kMaxDecodeTokens ? LinearBf16Decode(desc, stream_)
+                                     : LinearBf16Prefill(desc, stream_));
 }
 
 void CudaBackend::MultiplyNvfp4(const Nvfp4Matrix& weight, const uint16_t* x, float alpha,
@@ -186,7 +189,14 @@ void CudaBackend::MultiplyNvfp4(const Nvfp4Matrix& weight, const uint16_t* x, fl
   desc.x = {.data = x, .tokens = out.rows, .cols = weight.cols, .stride = weight.cols};
   desc.packed = weight.codes;
   desc.parts[0] = {.rows = weight.rows, .alpha = alpha, .out = out.data, .out_stride = out.cols};
-  Check(LinearNvfp4Prefill(desc, stream_));
+  Multiply(desc);
+}
+
+void CudaBackend::Multiply(LinearNvfp4Desc& desc) {
+  desc.programmatic = true;
+  desc.prefetch = placed_.After(desc.packed);
+  Check(desc.x.tokens <= kMaxDecodeTokens ? LinearNvfp4Decode(desc, stream_)
+                                          : LinearNvfp4Prefill(desc, stream_));
 }
 
 }  // namespace facet::cuda

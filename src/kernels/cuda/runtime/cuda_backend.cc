@@ -108,6 +108,7 @@ const uint16_t* CudaBackend::Place(std::span<const uint16_t> values, std::vector
 }
 
 Bf16Matrix CudaBackend::PlaceBf16(const Bf16Matrix& weight, std::vector<Buffer>& memory) {
+  placed_.Break();  // not packed; a model's table comes before its layers
   const auto row_bytes = static_cast<size_t>(weight.cols) * 2;
   const auto stride = static_cast<size_t>(StrideOf(weight.cols)) * 2;
   const Buffer& placed = memory.emplace_back(Allocate(weight.rows * static_cast<int64_t>(stride)));
@@ -150,6 +151,7 @@ void CudaBackend::PlaceAsOne(std::span<Weight> weights, std::vector<Buffer>& mem
   int64_t bytes = 0;
   for (const Weight& weight : weights) bytes += PackedBytes(RowsOf(weight), ColsOf(weight));
   auto* packed = memory.emplace_back(Allocate(bytes)).as<uint8_t>();
+  placed_.Add(packed, bytes);
   for (Weight& weight : weights) {
     auto& nvfp4 = std::get<Nvfp4Matrix>(weight);
     auto* unpacked = static_cast<uint8_t*>(unpacked_.Reserve(*this, UnpackedBytes(nvfp4)));
@@ -164,6 +166,7 @@ void CudaBackend::PlaceInterleaved(Weight& gate, Weight& up, std::vector<Buffer>
   auto& gates = std::get<Nvfp4Matrix>(gate);
   auto& ups = std::get<Nvfp4Matrix>(up);
   auto* packed = memory.emplace_back(Allocate(GateUpBytes(gates.rows, gates.cols))).as<uint8_t>();
+  placed_.Add(packed, GateUpBytes(gates.rows, gates.cols));
   const int64_t half = UnpackedBytes(gates);
   auto* unpacked = static_cast<uint8_t*>(unpacked_.Reserve(*this, 2 * half));
   Check(PackGateUpOnDevice(WriteUnpacked(gates, unpacked), WriteUnpacked(ups, unpacked + half),
