@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kPart = 2048;  ///< values of a row that one block sorts
 constexpr int kThreads = 512;
+constexpr int kFew = 8;  ///< taken one by one
 /// Keys that one block can hold: 128 KB of shared memory.
 constexpr int64_t kMostKeys = 16384;
 
@@ -45,6 +46,34 @@ __device__ void Sort(uint64_t* keys, int count) {
   __syncthreads();
 }
 
+/// The largest of every thread's keys, in all threads.
+__device__ uint64_t BlockLargest(uint64_t key) {
+  __shared__ uint64_t largest[kThreads / 32];
+  for (int step = 16; step > 0; step /= 2) {
+    const uint64_t other = __shfl_xor_sync(~0u, key, step);
+    key = other > key ? other : key;
+  }
+  __syncthreads();  // the last call's have been read
+  if (threadIdx.x % 32 == 0) largest[threadIdx.x / 32] = key;
+  __syncthreads();
+  key = 0;
+  for (const uint64_t of_warp : largest) key = of_warp > key ? of_warp : key;
+  return key;
+}
+
+/// The k largest of a part by k passes, quicker than sorting for a few. Keys are distinct.
+__device__ void TakeLargest(const uint64_t* keys, int k, uint64_t* out) {
+  uint64_t bound = ~uint64_t{0};
+  for (int rank = 0; rank < k; ++rank) {
+    uint64_t largest = 0;
+    for (int i = static_cast<int>(threadIdx.x); i < kPart; i += kThreads) {
+      if (keys[i] < bound && keys[i] > largest) largest = keys[i];
+    }
+    bound = BlockLargest(largest);
+    if (threadIdx.x == 0) out[rank] = bound;
+  }
+}
+
 /// Part blockIdx.x of row blockIdx.y: its k largest to kept[row][part][k]. Zero keys fill up.
 __global__ void __launch_bounds__(kThreads) KeepLargest(ConstMatrix x, int k, uint64_t* kept) {
   __shared__ uint64_t keys[kPart];
@@ -53,8 +82,12 @@ __global__ void __launch_bounds__(kThreads) KeepLargest(ConstMatrix x, int k, ui
     const int64_t column = int64_t{blockIdx.x} * kPart + i;
     keys[i] = column < x.cols ? KeyOf(row[column], static_cast<int32_t>(column)) : 0;
   }
-  Sort(keys, kPart);
   uint64_t* out = kept + (int64_t{blockIdx.y} * gridDim.x + blockIdx.x) * k;
+  if (k <= kFew) {
+    TakeLargest(keys, k, out);
+    return;
+  }
+  Sort(keys, kPart);
   for (int i = static_cast<int>(threadIdx.x); i < k; i += kThreads) out[i] = keys[i];
 }
 
