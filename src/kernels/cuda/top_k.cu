@@ -17,7 +17,7 @@ constexpr int64_t kMostKeys = 16384;
 __device__ uint64_t KeyOf(float value, int32_t column) {
   const uint32_t bits = value == 0 ? 0 : __float_as_uint(value);  // both zeros are equal
   uint32_t ordered = (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-  if (value != value) ordered = 0xFFFFFFFFu;
+  if (value != value) ordered = 0xFFFFFFFEu;  // below the bound of TakeLargest()
   return uint64_t{ordered} << 32 | (0xFFFFFFFFu - static_cast<uint32_t>(column));
 }
 __device__ RankedValue ValueOf(uint64_t key) {
