@@ -74,7 +74,7 @@ Generator::Generator(const Model& model, const GeneratorOptions& options)
       activations_(options.activations),
       context_(std::min(options.context.value_or(model.config().max_positions),
                         model.config().max_positions)),
-      chunk_(options.chunk),
+      chunk_(options.chunk.value_or(model.backend().full_step_tokens())),
       logits_(model.backend().Allocate(model.config().vocabulary *
                                        static_cast<int64_t>(sizeof(float)))) {}
 

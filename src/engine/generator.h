@@ -61,7 +61,9 @@ struct GeneratorOptions {
   /// The most tokens of prompt and answer together; at most the model's max_positions. Absent:
   /// that.
   std::optional<int64_t> context = {};
-  int64_t chunk = 512;  ///< prefill tokens in one step, more where one medium has more
+  /// Prefill tokens in one step, more where one medium has more. Absent: what the backend runs
+  /// well.
+  std::optional<int64_t> chunk = {};
 };
 
 class Generator {

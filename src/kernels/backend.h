@@ -75,6 +75,10 @@ class Backend {
   /// Bytes of activations [rows, cols].
   virtual int64_t ActivationBytes(int64_t rows, int64_t cols) const = 0;
 
+  /// Tokens of a step that keep this backend's matrix products busy: what a long prompt is cut
+  /// into.
+  virtual int64_t full_step_tokens() const = 0;
+
   // The layers of a step. kernels/step.h says what each computes.
 
   /// Takes the step that the operations below work on, until the next call.

@@ -40,6 +40,8 @@ class CudaBackend final : public Backend {
     return rows * StrideOf(cols) * static_cast<int64_t>(sizeof(uint16_t));
   }
 
+  int64_t full_step_tokens() const override { return 2048; }
+
   void BeginStep(const StepPlan& plan) override { step_.Begin(plan, stream_); }
   std::unique_ptr<StepRecordings> MakeRecordings() override {
     return std::make_unique<Recordings>();
