@@ -42,6 +42,7 @@ class HostBackend : public Backend {
   int64_t ActivationBytes(int64_t rows, int64_t cols) const final {
     return rows * cols * static_cast<int64_t>(sizeof(float));
   }
+  int64_t full_step_tokens() const final { return 512; }
   std::unique_ptr<StepRecordings> MakeRecordings() final { return nullptr; }
   void RunStep(StepRecordings*, uint64_t, const std::function<void()>& operations) final {
     operations();

@@ -78,7 +78,9 @@ struct AttentionDecodeDesc {
 int64_t AttentionDecodeScratchBytes(const AttentionDecodeDesc& desc);
 
 /// Tensor cores for head_dim 256 and 512 where heads / kv_heads divides 16, the plain kernel
-/// otherwise.
+/// otherwise. Launched with programmatic stream serialization: `sequences`, and cache rows of
+/// positions before a sequence's first, are read while the kernels before still run, so something
+/// in the stream must have waited for what wrote them.
 cudaError_t AttentionDecode(const AttentionDecodeDesc& desc, cudaStream_t stream);
 
 }  // namespace facet::cuda
