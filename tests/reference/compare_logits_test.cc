@@ -20,12 +20,22 @@ using testing::TestPrompt;
 using testing::Value;
 
 constexpr int64_t kImageTokens = 6;
+constexpr int64_t kAudioTokens = 2;
 
-/// A prompt with an image of 3 by 2 patches.
+/// A prompt with a sound, and an image of 3 by 2 patches.
 TestPrompt MakePrompt(const ModelConfig& config) {
-  TestPrompt prompt{.tokens = {2, 300, 301}, .media = {}};
+  TestPrompt prompt{.tokens = {2, 300}, .media = {}};
+  prompt.tokens.insert(prompt.tokens.end(), kAudioTokens, *config.tokens.audio);
+  testing::TestMedium sound{.kind = MediaKind::kAudio,
+                            .first_token = 2,
+                            .count = kAudioTokens,
+                            .patches = {},
+                            .positions = {},
+                            .frames = {}};
+  for (int64_t i = 0; i < kAudioTokens * config.audio->samples_per_token; ++i)
+    sound.frames.push_back(static_cast<float>(i * i % 17) / 17 - 0.5f);
   testing::TestMedium image{.kind = MediaKind::kImage,
-                            .first_token = 3,
+                            .first_token = 2 + kAudioTokens,
                             .count = kImageTokens,
                             .patches = {},
                             .positions = {0, 0, 1, 0, 2, 0, 0, 1, 1, 1, 2, 1},
@@ -34,7 +44,7 @@ TestPrompt MakePrompt(const ModelConfig& config) {
     image.patches.push_back(static_cast<uint8_t>(i * i % 251));
   prompt.tokens.insert(prompt.tokens.end(), kImageTokens, *config.tokens.image);
   prompt.tokens.insert(prompt.tokens.end(), {302, 303, 304});
-  prompt.media.push_back(std::move(image));
+  prompt.media = {std::move(sound), std::move(image)};
   return prompt;
 }
 
@@ -46,17 +56,21 @@ class CompareLogitsTest : public ::testing::Test {
     for (const float value : logits) rounded.push_back(Bf16FromFloat(value * 1.004f));
     const auto tokens = static_cast<int64_t>(prompt_.tokens.size());
     const auto vocabulary = static_cast<int64_t>(logits.size()) / tokens;
-    const testing::TestMedium& image = prompt_.media[0];
+    const testing::TestMedium& sound = prompt_.media[0];
+    const testing::TestMedium& image = prompt_.media[1];
     const Shape patches{image.count, static_cast<int64_t>(image.patches.size()) / image.count};
+    const Shape frames{sound.count, static_cast<int64_t>(sound.frames.size()) / sound.count};
     std::filesystem::remove(temporary_.path() / "case.safetensors");
     SafetensorsWriter writer =
         Value(SafetensorsWriter::Create(temporary_.path() / "case.safetensors",
                                         {{"logits.f32", DType::kF32, {tokens, vocabulary}},
+                                         {"audio.0", DType::kF32, frames},
                                          {"tokens", DType::kI32, {tokens}},
                                          {"image.0.positions", DType::kI32, {image.count, 2}},
                                          {"logits.bf16", DType::kBF16, {tokens, vocabulary}},
                                          {"image.0", DType::kU8, patches}}));
     Value(writer.Append("logits.f32", std::as_bytes(std::span(logits))));
+    Value(writer.Append("audio.0", std::as_bytes(std::span(sound.frames))));
     Value(writer.Append("tokens", std::as_bytes(std::span(prompt_.tokens))));
     Value(writer.Append("image.0.positions", std::as_bytes(std::span(image.positions))));
     Value(writer.Append("logits.bf16", std::as_bytes(std::span(rounded))));
@@ -84,7 +98,7 @@ TEST_F(CompareLogitsTest, PassesWhereLogitsAreTheSame) {
 
 TEST_F(CompareLogitsTest, FailsWhereAnImageWasAnother) {
   const std::vector<float> logits = AllLogits(loaded_, prompt_);
-  for (uint8_t& pixel : prompt_.media[0].patches) pixel = static_cast<uint8_t>(255 - pixel);
+  for (uint8_t& pixel : prompt_.media[1].patches) pixel = static_cast<uint8_t>(255 - pixel);
   WriteCase(logits);
   const ProcessResult result = Compare();
   EXPECT_EQ(result.exit_code, 1) << result.out << result.err;

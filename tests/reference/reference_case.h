@@ -2,7 +2,8 @@
 // it.
 #pragma once
 
-#include <cstring>
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <stdexcept>
@@ -30,6 +31,7 @@ class ReferenceCase {
       throw std::runtime_error(path.string() + ": logits are not [tokens, vocabulary]");
     if (config.tokens.image) AddMedia(MediaKind::kImage, *config.tokens.image);
     if (config.tokens.audio) AddMedia(MediaKind::kAudio, *config.tokens.audio);
+    std::ranges::sort(prompt_.media, {}, &TestMedium::first_token);
   }
 
   const std::string& name() const { return name_; }
@@ -63,7 +65,7 @@ class ReferenceCase {
     return {view.begin(), view.end()};
   }
 
-  /// Gives every run of placeholders its medium, in order.
+  /// Gives every run of placeholders of a kind its medium.
   void AddMedia(MediaKind kind, int32_t placeholder) {
     const std::vector<int32_t>& tokens = prompt_.tokens;
     int index = 0;
