@@ -27,7 +27,8 @@ namespace {
 /// Allowed relative error, and least share of decided positions with the same most probable token.
 constexpr double kLargestError = 1.5e-2;
 constexpr double kSameTop = 0.99;
-/// Longest chunk of a prompt without media: what the program's prefill takes.
+/// Longest chunk of a prompt without media: short enough for the rings of sliding layers to come
+/// round.
 constexpr int64_t kChunk = 512;
 
 struct Checks {
