@@ -15,7 +15,7 @@
 #include "base/random.h"
 #include "base/thread_pool.h"
 #include "kernels/cpu/cpu_backend.h"
-#include "limits.h"
+#include "kernels/cpu/yardstick.h"
 #include "tensor/buffer.h"
 
 namespace facet::bench {

@@ -45,6 +45,7 @@ void RegisterRun(CLI::App& app, Action& action);
 void RegisterChat(CLI::App& app, Action& action);
 void RegisterTokenize(CLI::App& app, Action& action);
 void RegisterEval(CLI::App& app, Action& action);
+void RegisterBench(CLI::App& app, Action& action);
 
 /// Prints progress to stderr: one line that renews itself on a terminal, a line every ten seconds
 /// elsewhere, nothing in the first two seconds; with rate and time left.

@@ -17,8 +17,8 @@ constexpr const char* kVersion = "0.1.0";
 std::vector<RegisterFn> Commands() {
   return {
       // one a line
-      RegisterQuantize, RegisterDequantize, RegisterInspect,  RegisterVerify, RegisterRun,
-      RegisterChat,     RegisterEval,       RegisterTokenize, RegisterSynth,
+      RegisterQuantize, RegisterDequantize, RegisterInspect, RegisterVerify,   RegisterRun,
+      RegisterChat,     RegisterEval,       RegisterBench,   RegisterTokenize, RegisterSynth,
   };
 }
 

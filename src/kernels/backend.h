@@ -48,8 +48,15 @@ class Backend {
   /// Zeroed memory that this backend's operations can read and write. Throws std::bad_alloc.
   virtual Buffer Allocate(int64_t bytes) = 0;
 
+  /// Bytes that Allocate() and Place() can still give, less what operations take for themselves. On
+  /// hosts pages of files count: they can be read again.
+  virtual int64_t AvailableMemory() = 0;
+
   /// Copies `bytes` from the host's memory into the backend's.
   virtual void Write(const void* host, int64_t bytes, void* out) = 0;
+
+  /// The same from the backend's memory; the two must not overlap.
+  virtual void Copy(const void* from, int64_t bytes, void* out) = 0;
 
   /// The rows of a matrix for the host to read: `matrix` itself where the backend's memory is the
   /// host's, otherwise a copy in `storage`, which grows as needed. Waits for the operations before.
@@ -60,6 +67,10 @@ class Backend {
   /// A weight from the host's memory as this backend's operations want it, in a layout that only
   /// they know. Either borrows from the host's, which must stay, or adds what it made to `memory`.
   virtual Weight Place(const Weight& weight, std::vector<Buffer>& memory) = 0;
+
+  /// Bytes that Place() takes for a weight of this shape, whose pointers may be null; 0 where it
+  /// borrows.
+  virtual int64_t PlacedBytes(const Weight& weight) const = 0;
 
   /// The same for weights that one operation multiplies by the same input, in the order that its
   /// step names them. Only that operation may use them: they may have become one.

@@ -55,15 +55,30 @@ BackendChoice ChooseBackend() {
   return {"cpu", card.error().message};
 }
 
+Result<BackendName> ResolveBackend(std::string_view name) {
+  if (name == "auto") return ResolveBackend(ChooseBackend().name);
+  if (name == "ref") return BackendName{.kind = BackendKind::kRef};
+  if (name == "cpu") return BackendName{.kind = BackendKind::kCpu};
+  if (const std::optional<int> device = CudaDevice(name)) {
+    return BackendName{.kind = BackendKind::kCuda, .device = *device};
+  }
+  return Fail(ErrorCode::kUsage, "unknown backend '{}': expected auto, cpu, cuda, cuda:N or ref",
+              name);
+}
+
 Result<std::unique_ptr<Backend>> MakeBackend(std::string_view name, int threads) {
   if (threads < 0)
     return Fail(ErrorCode::kUsage, "--threads {}: expected 1 or more, or 0 for all", threads);
-  if (name == "ref") return std::make_unique<RefBackend>();
-  if (name == "cpu") return MakeCpuBackend(threads);
-  if (name == "auto") return MakeBackend(ChooseBackend().name, threads);
-  if (const std::optional<int> device = CudaDevice(name)) return MakeCudaBackend(*device);
-  return Fail(ErrorCode::kUsage, "unknown backend '{}': expected auto, cpu, cuda, cuda:N or ref",
-              name);
+  FACET_TRY(const BackendName resolved, ResolveBackend(name));
+  switch (resolved.kind) {
+    case BackendKind::kRef:
+      return std::make_unique<RefBackend>();
+    case BackendKind::kCuda:
+      return MakeCudaBackend(resolved.device);
+    case BackendKind::kCpu:
+      break;
+  }
+  return MakeCpuBackend(threads);
 }
 
 }  // namespace facet

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <optional>
 #include <string_view>
 
 #include <hwy/targets.h>
@@ -31,6 +32,37 @@ int64_t GroupLimit() {
   int64_t limit = INT64_MAX;
   if (file >> text) std::from_chars(text.data(), text.data() + text.size(), limit);
   return limit;
+}
+
+/// The number behind `key` in a file of lines "key number".
+std::optional<int64_t> NumberIn(const char* path, std::string_view key) {
+  std::ifstream file(path);
+  std::string word;
+  while (file >> word) {
+    if (word != key) continue;
+    int64_t number = 0;
+    if (file >> number) return number;
+  }
+  return std::nullopt;
+}
+
+/// The number that a file consists of.
+std::optional<int64_t> NumberOf(const char* path) {
+  std::ifstream file(path);
+  int64_t number = 0;
+  if (file >> number) return number;
+  return std::nullopt;  // "max", or no such file
+}
+
+/// What the control group leaves, if it has a limit.
+std::optional<int64_t> LeftInGroup() {
+  const auto limit = NumberOf("/sys/fs/cgroup/memory.max");
+  const auto used = NumberOf("/sys/fs/cgroup/memory.current");
+  if (!limit || !used) return std::nullopt;
+  constexpr const char* kStatistics = "/sys/fs/cgroup/memory.stat";
+  const int64_t files = NumberIn(kStatistics, "active_file").value_or(0) +
+                        NumberIn(kStatistics, "inactive_file").value_or(0);
+  return std::max<int64_t>(0, *limit - *used + files);
 }
 
 int64_t UsableMemory() {
@@ -62,6 +94,13 @@ InstructionSetChoice ChooseInstructionSet(const CpuFeatures& features) {
   }
   return {InstructionSet::kNone,
           "no vector code: facet needs AVX2, FMA and BMI2, which are not reported"};
+}
+
+int64_t AvailableHostMemory() {
+  constexpr int64_t kKibibyte = 1024;  // the unit of /proc/meminfo
+  const auto available = NumberIn("/proc/meminfo", "MemAvailable:");
+  const int64_t system = available ? *available * kKibibyte : UsableMemory();
+  return std::min(system, LeftInGroup().value_or(system));
 }
 
 DeviceInfo DetectDevice() {

@@ -37,4 +37,8 @@ struct DeviceInfo {
 
 DeviceInfo DetectDevice();
 
+/// Bytes that the system can give this process now without swapping, within its group's limit.
+/// Pages of files count as free: they can be read again.
+int64_t AvailableHostMemory();
+
 }  // namespace facet

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "kernels/backend.h"
+#include "kernels/device_info.h"
 
 namespace facet {
 
@@ -28,12 +29,15 @@ struct AttentionSequence {
 class HostBackend : public Backend {
  public:
   Buffer Allocate(int64_t bytes) final { return Buffer::Host(bytes); }
+  int64_t AvailableMemory() final { return AvailableHostMemory(); }
   void Write(const void* host, int64_t bytes, void* out) final {
     std::memcpy(out, host, static_cast<size_t>(bytes));
   }
+  void Copy(const void* from, int64_t bytes, void* out) final { Write(from, bytes, out); }
   ConstMatrix Read(ConstMatrix matrix, Buffer&) final { return matrix; }
   ConstMatrix ReadActivations(const Activations& x, Buffer&) final { return RowsOf(x); }
   Weight Place(const Weight& weight, std::vector<Buffer>&) final { return weight; }
+  int64_t PlacedBytes(const Weight&) const final { return 0; }
   void PlaceGroup(LinearGroup, std::span<Weight>, std::vector<Buffer>&) final {}
   const uint16_t* Place(std::span<const uint16_t> values, std::vector<Buffer>&) final {
     return values.data();

@@ -32,11 +32,25 @@ int64_t MediaWidth(const ModelConfig& config) {
 }  // namespace
 
 Workspace::Workspace(const ModelConfig& config, int64_t max_tokens, Backend& backend)
+    : Workspace(config, max_tokens, backend,
+                [&](int64_t bytes) { return backend.Allocate(bytes); }) {}
+
+int64_t Workspace::BytesFor(const ModelConfig& config, int64_t max_tokens, Backend& backend) {
+  int64_t total = 0;
+  const Workspace counted(config, max_tokens, backend, [&](int64_t bytes) {
+    total += bytes;
+    return Buffer();
+  });
+  return total;
+}
+
+Workspace::Workspace(const ModelConfig& config, int64_t max_tokens, Backend& backend,
+                     const std::function<Buffer(int64_t bytes)>& allocate)
     : max_tokens_(max_tokens),
       hidden_width_(config.hidden),
       intermediate_width_(config.intermediate) {
   const auto rows = [&](int64_t width) {
-    return backend.Allocate(max_tokens * width * static_cast<int64_t>(sizeof(float)));
+    return allocate(max_tokens * width * static_cast<int64_t>(sizeof(float)));
   };
   const Widths widths = WidestRows(config);
   hidden_ = rows(config.hidden);
@@ -53,7 +67,7 @@ Workspace::Workspace(const ModelConfig& config, int64_t max_tokens, Backend& bac
     sines_[kind] = rows(widths.head_dim[kind] / 2);
   }
   const auto activations = [&](int64_t width) {
-    return backend.Allocate(backend.ActivationBytes(max_tokens, width));
+    return allocate(backend.ActivationBytes(max_tokens, width));
   };
   layer_input_ = activations(config.hidden);
   queries_ = activations(widths.heads);

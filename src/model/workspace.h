@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "checkpoint/model_config.h"
@@ -13,6 +14,9 @@ namespace facet {
 class Workspace {
  public:
   Workspace(const ModelConfig& config, int64_t max_tokens, Backend& backend);
+
+  /// Bytes that the buffers take.
+  static int64_t BytesFor(const ModelConfig& config, int64_t max_tokens, Backend& backend);
 
   int64_t max_tokens() const { return max_tokens_; }
 
@@ -50,6 +54,9 @@ class Workspace {
   StepRecordings* recordings() const { return recordings_.get(); }
 
  private:
+  Workspace(const ModelConfig& config, int64_t max_tokens, Backend& backend,
+            const std::function<Buffer(int64_t bytes)>& allocate);
+
   static Matrix View(const Buffer& buffer, int64_t tokens, int64_t width) {
     return {buffer.as<float>(), tokens, width};
   }

@@ -28,10 +28,13 @@ class CudaBackend final : public Backend {
   std::string_view name() const override { return "cuda"; }
 
   Buffer Allocate(int64_t bytes) override;
+  int64_t AvailableMemory() override;
   void Write(const void* host, int64_t bytes, void* out) override;
+  void Copy(const void* from, int64_t bytes, void* out) override;
   ConstMatrix Read(ConstMatrix matrix, Buffer& storage) override;
   ConstMatrix ReadActivations(const Activations& activations, Buffer& storage) override;
   Weight Place(const Weight& weight, std::vector<Buffer>& memory) override;
+  int64_t PlacedBytes(const Weight& weight) const override;
   void PlaceGroup(LinearGroup group, std::span<Weight> weights,
                   std::vector<Buffer>& memory) override;
   const uint16_t* Place(std::span<const uint16_t> values, std::vector<Buffer>& memory) override;

@@ -67,9 +67,21 @@ Buffer CudaBackend::Allocate(int64_t bytes) {
   return buffer;
 }
 
+int64_t CudaBackend::AvailableMemory() {
+  constexpr int64_t kForOperations = int64_t{512} << 20;  // scratch, recorded steps, alignment
+  size_t free = 0;
+  size_t total = 0;
+  Check(cudaMemGetInfo(&free, &total));
+  return std::max<int64_t>(0, static_cast<int64_t>(free) - kForOperations);
+}
+
 void CudaBackend::Write(const void* host, int64_t bytes, void* out) {
   // From pageable memory: the copy has left it when the call returns.
   Check(cudaMemcpyAsync(out, host, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, stream_));
+}
+
+void CudaBackend::Copy(const void* from, int64_t bytes, void* out) {
+  Check(cudaMemcpyAsync(out, from, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice, stream_));
 }
 
 ConstMatrix CudaBackend::Read(ConstMatrix matrix, Buffer& storage) {
@@ -116,6 +128,12 @@ Bf16Matrix CudaBackend::PlaceBf16(const Bf16Matrix& weight, std::vector<Buffer>&
                           static_cast<size_t>(weight.rows), cudaMemcpyHostToDevice, stream_));
   Check(cudaStreamSynchronize(stream_));
   return {weight.rows, weight.cols, placed.as<uint16_t>()};
+}
+
+int64_t CudaBackend::PlacedBytes(const Weight& weight) const {
+  const bool nvfp4 = std::holds_alternative<Nvfp4Matrix>(weight);
+  return nvfp4 ? PackedBytes(RowsOf(weight), ColsOf(weight))
+               : RowsOf(weight) * StrideOf(ColsOf(weight)) * 2;
 }
 
 Weight CudaBackend::Place(const Weight& weight, std::vector<Buffer>& memory) {

@@ -1,21 +1,19 @@
-#include "limits.h"
+#include "kernels/cpu/yardstick.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <vector>
 
-#include <benchmark/benchmark.h>
-
 #include "kernels/cpu/targets.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "bench/limits.cc"
+#define HWY_TARGET_INCLUDE "kernels/cpu/yardstick.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace facet::bench::HWY_NAMESPACE {
+namespace facet::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Reads `bytes` (a multiple of 1 KiB) and returns something that depends on all of them.
@@ -55,18 +53,61 @@ int64_t MultiplyAdd(int64_t count, float* sink) {
   return count * kChains * 2 * static_cast<int64_t>(hn::Lanes(d));
 }
 
-}  // namespace facet::bench::HWY_NAMESPACE
+/// Products of neighbouring bytes, unsigned by signed, added in pairs.
+hn::VFromD<hn::ScalableTag<int16_t>> PairProducts(hn::VFromD<hn::ScalableTag<uint8_t>> a,
+                                                  hn::VFromD<hn::ScalableTag<int8_t>> b) {
+#if HWY_TARGET <= HWY_AVX3
+  return hn::VFromD<hn::ScalableTag<int16_t>>{_mm512_maddubs_epi16(a.raw, b.raw)};
+#else
+  return hn::VFromD<hn::ScalableTag<int16_t>>{_mm256_maddubs_epi16(a.raw, b.raw)};
+#endif
+}
+
+/// The same for products of bytes: `count` rounds of eight independent vectors.
+int64_t MultiplyBytes(int64_t count, float* sink) {
+  const hn::ScalableTag<uint8_t> unsigned_bytes;
+  const hn::ScalableTag<int8_t> signed_bytes;
+  const hn::ScalableTag<int16_t> sums_of_two;
+  constexpr int64_t kChains = 8;  // latency 5 or 6 for a product and its addition, one a cycle
+  hn::Vec<decltype(unsigned_bytes)> factors[kChains];
+  hn::Vec<decltype(sums_of_two)> sums[kChains];
+  for (int64_t c = 0; c < kChains; ++c) {
+    factors[c] = hn::Set(unsigned_bytes, static_cast<uint8_t>(c + 1));
+    sums[c] = hn::Zero(sums_of_two);
+  }
+  const auto one = hn::Set(signed_bytes, int8_t{1});
+  auto other = one;
+  for (int64_t i = 0; i < count; ++i) {
+    for (int64_t c = 0; c < kChains; ++c) {
+      sums[c] = hn::Add(sums[c], PairProducts(factors[c], other));
+    }
+    other = hn::Add(other, one);  // or the products would be the same each round
+  }
+  auto total = hn::Zero(sums_of_two);
+  for (const auto& sum : sums) total = hn::Add(total, sum);
+  *sink = static_cast<float>(hn::GetLane(total));
+  return count * kChains * 2 * static_cast<int64_t>(hn::Lanes(signed_bytes));
+}
+
+}  // namespace facet::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace facet::bench {
+namespace facet {
 namespace {
 
 HWY_EXPORT(ReadAll);
 HWY_EXPORT(MultiplyAdd);
+HWY_EXPORT(MultiplyBytes);
 
 constexpr int64_t kMemoryBytes = int64_t{1} << 28;  // eight times the largest cache of its time
 constexpr int64_t kPieceBytes = int64_t{1} << 17;
+
+/// Makes the compiler believe that somebody looks at a result.
+template <typename T>
+void Keep(const T& result) {
+  asm volatile("" ::"m"(result) : "memory");
+}
 
 template <typename Body>
 double SecondsOf(const Body& body) {
@@ -92,25 +133,37 @@ double Yardstick::ReadSeconds(int64_t bytes) {
   position_ += pieces * kPieceBytes;
   const double seconds = SecondsOf([&] {
     pool_.ParallelFor(pieces, 1, [&](int64_t piece, int64_t, int) {
-      benchmark::DoNotOptimize(
-          HWY_DYNAMIC_DISPATCH(ReadAll)(data + piece * kPieceBytes, kPieceBytes));
+      Keep(HWY_DYNAMIC_DISPATCH(ReadAll)(data + piece * kPieceBytes, kPieceBytes));
     });
   });
   return seconds * static_cast<double>(bytes) / static_cast<double>(pieces * kPieceBytes);
 }
 
-double Yardstick::MultiplySeconds(double operations) {
+template <typename Body>
+double Yardstick::SecondsFor(double operations, const Body& body) {
   constexpr int64_t kRounds = 100'000;
   std::vector<int64_t> done(static_cast<size_t>(pool_.threads()));
   const double seconds = SecondsOf([&] {
     pool_.ParallelFor(pool_.threads(), 1, [&](int64_t thread, int64_t, int) {
       float sink = 0;
-      done[static_cast<size_t>(thread)] = HWY_DYNAMIC_DISPATCH(MultiplyAdd)(kRounds, &sink);
-      benchmark::DoNotOptimize(sink);
+      done[static_cast<size_t>(thread)] = body(kRounds, &sink);
+      Keep(sink);
     });
   });
   return seconds * operations / static_cast<double>(done[0] * pool_.threads());
 }
 
-}  // namespace facet::bench
+double Yardstick::MultiplySeconds(double operations) {
+  return SecondsFor(operations, [](int64_t rounds, float* sink) {
+    return HWY_DYNAMIC_DISPATCH(MultiplyAdd)(rounds, sink);
+  });
+}
+
+double Yardstick::MultiplyBytesSeconds(double operations) {
+  return SecondsFor(operations, [](int64_t rounds, float* sink) {
+    return HWY_DYNAMIC_DISPATCH(MultiplyBytes)(rounds, sink);
+  });
+}
+
+}  // namespace facet
 #endif
