@@ -131,7 +131,11 @@ std::string BenchHeading(const BenchSetting& setting) {
   fmt::format_to(out, "load     ready to answer after {:.2f} s\n", setting.load_seconds);
   fmt::format_to(out, "limits   read {:.4g} GB/s; TFLOP/s BF16 {:.3g}, W4A16 {:.3g}, W4A4 {:.3g}\n",
                  limits.read / 1e9, limits.bf16 / 1e12, limits.w4a16 / 1e12, limits.w4a4 / 1e12);
-  fmt::format_to(out, "         ({})\n\n", limits.arithmetic);
+  fmt::format_to(out, "         ({})\n", limits.arithmetic);
+  for (const Route& route : setting.session.routes()) {
+    fmt::format_to(out, "route    {}\n", Describe(route));
+  }
+  text += '\n';
   fmt::format_to(out, "{:<32}{:>10}{:>10}{:>10}{:>9}{:>9}{:>9}{:>9}  {}\n", "test", "tokens/s",
                  "min", "max", "GB/s", "of limit", "TFLOP/s", "of limit", "bound by");
   return text;

@@ -199,7 +199,7 @@ LineEnd ReadLine(LineReader& reader, std::string& line) {
 }
 
 Result<int> Run(const Options& options) {
-  FACET_TRY(const auto session, options.session.Open());
+  FACET_TRY(const auto session, options.session.Open(options.generation.context));
   FACET_TRY(GenerationParams params, options.generation.Params(session->checkpoint().generation()));
   IgnoreBrokenPipes();
   const auto reader = MakeLineReader(options.no_history ? std::nullopt : DefaultHistoryPath());
@@ -207,6 +207,7 @@ Result<int> Run(const Options& options) {
     fmt::print(stderr, "{}: activations {}, backend {}. /help lists commands, Ctrl-D leaves.\n",
                session->checkpoint().folder().string(), NameOf(session->activations()),
                session->model().backend().name());
+    PrintRoutes(*session);
   }
   Chat chat(*session, options, std::move(params));
   std::string line;

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/inspect_report.h"
 #include "cli/json_text.h"
+#include "model/route_needs.h"
 
 namespace facet::cli {
 namespace {
@@ -26,9 +27,26 @@ Result<int> InspectFile(const Options& options) {
   return kExitOk;
 }
 
+InspectedMemory MemoryOf(const Checkpoint& checkpoint, Backend& backend) {
+  const ModelConfig& config = checkpoint.config();
+  const KvCacheOptions longest{.slots = 1, .max_context = config.max_positions};
+  const int64_t weights = PlacedWeightBytes(checkpoint, backend);
+  const int64_t available = backend.AvailableMemory();
+  return {.available = available,
+          .plan = PlanMemory(config, backend, longest, weights),
+          .largest_context = LargestContext(config, backend, longest, weights, available)};
+}
+
 Result<int> InspectFolder(const Options& options) {
   FACET_TRY(const Checkpoint checkpoint, Checkpoint::Open(options.path));
-  const Inspection inspection{checkpoint, Summarize(checkpoint), DetectDevice(), ChooseBackend()};
+  const BackendChoice choice = ChooseBackend();
+  const CheckpointSummary summary = Summarize(checkpoint);
+  FACET_TRY(
+      const std::vector<Route> routes,
+      RoutesOf(choice.name, RouteNeedsOf(checkpoint.config(), summary, ActivationMode::kBf16)));
+  FACET_TRY(const std::unique_ptr<Backend> backend, MakeBackend(choice.name));
+  const Inspection inspection{checkpoint, summary, DetectDevice(),
+                              choice,     routes,  MemoryOf(checkpoint, *backend)};
   if (options.json) {
     fmt::print("{}\n", JsonText(InspectionJson(inspection)));
   } else {

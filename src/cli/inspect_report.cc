@@ -124,6 +124,31 @@ void AddWeights(const Inspection& inspection, std::string& text) {
   }
 }
 
+std::string MemoryText(const Inspection& inspection) {
+  const auto bytes = [](int64_t count) { return HumanBytes(static_cast<uint64_t>(count)); };
+  const InspectedMemory& memory = inspection.memory;
+  const int64_t positions = inspection.checkpoint.config().max_positions;
+  return fmt::format(
+      "{} available; weights {}; a sequence of {} tokens takes {} of cache and {} of buffers: {}",
+      bytes(memory.available),
+      memory.plan.weights > 0 ? bytes(memory.plan.weights) : "used where they lie in the files",
+      Grouped(positions), bytes(memory.plan.cache), bytes(memory.plan.buffers),
+      memory.largest_context == positions
+          ? "fits"
+          : fmt::format("at most {} fit", Grouped(memory.largest_context)));
+}
+
+Json RoutesJson(const std::vector<Route>& routes) {
+  Json json = Json::array();
+  for (const Route& route : routes) {
+    json.push_back({{"layers", route.layers},
+                    {"route", route.how},
+                    {"reason", route.why},
+                    {"native", route.native}});
+  }
+  return json;
+}
+
 void AddMachine(const Inspection& inspection, std::string& text) {
   auto out = std::back_inserter(text);
   const DeviceInfo& device = inspection.device;
@@ -139,6 +164,11 @@ void AddMachine(const Inspection& inspection, std::string& text) {
     fmt::format_to(out, "  kernels     {} backend, {}\n", backend.name, backend.reason);
   }
   fmt::format_to(out, "  precision   {}\n", plan.reason);
+  for (const Route& route : inspection.routes) {
+    fmt::format_to(out, "  {:<12}{}\n", &route == &inspection.routes.front() ? "routes" : "",
+                   Describe(route));
+  }
+  fmt::format_to(out, "  memory      {}\n", MemoryText(inspection));
 }
 
 }  // namespace
@@ -212,7 +242,15 @@ Json InspectionJson(const Inspection& inspection) {
                   {"weights", plan.weights},
                   {"activations", plan.activations},
                   {"other_activations", plan.other_modes},
-                  {"reason", plan.reason}};
+                  {"reason", plan.reason},
+                  {"routes", RoutesJson(inspection.routes)}};
+  const InspectedMemory& memory = inspection.memory;
+  json["memory"] = {{"available_bytes", memory.available},
+                    {"weight_bytes", memory.plan.weights},
+                    {"cache_bytes", memory.plan.cache},
+                    {"buffer_bytes", memory.plan.buffers},
+                    {"context", checkpoint.config().max_positions},
+                    {"largest_context", memory.largest_context}};
   json["warnings"] = checkpoint.warnings();
   return json;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -10,8 +11,17 @@
 #include "checkpoint/summary.h"
 #include "kernels/backend_factory.h"
 #include "kernels/device_info.h"
+#include "kernels/routes.h"
+#include "model/memory_plan.h"
 
 namespace facet::cli {
+
+/// The memory that a sequence would take here.
+struct InspectedMemory {
+  int64_t available = 0;
+  MemoryPlan plan;              ///< of one sequence as long as the model takes
+  int64_t largest_context = 0;  ///< what fits
+};
 
 /// Everything that the report of a folder is made from.
 struct Inspection {
@@ -19,6 +29,8 @@ struct Inspection {
   CheckpointSummary summary;
   DeviceInfo device;
   BackendChoice backend;  ///< what commands compute on unless told otherwise
+  std::vector<Route> routes;
+  InspectedMemory memory;
 };
 
 std::string InspectionText(const Inspection& inspection);

@@ -87,13 +87,14 @@ Result<Prompt> ChatPrompt(const Session& session, const Options& options, std::s
 Result<int> Run(const Options& options) {
   FACET_RETURN_IF_ERROR(CheckOptions(options));
   FACET_TRY(std::string text, TextOrStandardInput(options.prompt));
-  FACET_TRY(const auto session, options.session.Open());
+  FACET_TRY(const auto session, options.session.Open(options.generation.context));
   FACET_TRY(GenerationParams params, options.generation.Params(session->checkpoint().generation()));
   params.top_logprobs = options.logprobs;
   FACET_TRY(Prompt prompt, options.raw ? RawPrompt(*session, text)
                                        : ChatPrompt(*session, options, std::move(text)));
 
   IgnoreBrokenPipes();
+  if (!options.json) PrintRoutes(*session);
   const InterruptGuard interrupt;
   Generator generator(session->model(), {.activations = session->activations(),
                                          .context = options.generation.context});

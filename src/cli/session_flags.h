@@ -18,15 +18,23 @@ struct SessionFlags {
   ComputeFlags compute;
   std::string activations = "bf16";
   std::optional<int64_t> max_soft_tokens;
+  bool require_native = false;
 
-  /// DIR, --activations, --backend, --threads.
+  /// DIR, --activations, --require-native, --backend, --threads.
   void AddTo(CLI::App& command);
   /// --max-soft-tokens, for commands that take images.
   void AddImageBudgetTo(CLI::App& command);
 
-  /// Opens `from` (DIR unless another folder is named) and prints its warnings to stderr.
-  Result<std::unique_ptr<Session>> Open() const { return Open(folder, activations); }
-  Result<std::unique_ptr<Session>> Open(const std::string& from, const std::string& mode) const;
+  /// Opens `from` (DIR unless another folder is named) and prints its warnings to stderr. `context`
+  /// as SessionOptions has it.
+  Result<std::unique_ptr<Session>> Open(std::optional<int64_t> context = {}) const {
+    return Open(folder, activations, context);
+  }
+  Result<std::unique_ptr<Session>> Open(const std::string& from, const std::string& mode,
+                                        std::optional<int64_t> context = {}) const;
 };
+
+/// How each kind of layer is computed, a line each on stderr.
+void PrintRoutes(const Session& session);
 
 }  // namespace facet::cli

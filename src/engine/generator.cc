@@ -5,6 +5,7 @@
 #include <span>
 
 #include "engine/prefill.h"
+#include "model/memory_plan.h"
 
 namespace facet {
 namespace {
@@ -14,10 +15,6 @@ using Clock = std::chrono::steady_clock;
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-/// Room in a cache at least, so that a conversation's first turns do not outgrow it. Pages that no
-/// token reaches cost no memory.
-constexpr int64_t kLeastContext = 4096;
 
 bool SameMedia(const MediaSpan& a, const MediaSpan& b) {
   if (a.first_token != b.first_token || a.count != b.count) return false;
@@ -93,23 +90,27 @@ Result<void> Generator::CheckRequest(const Prompt& prompt, const GenerationParam
   return {};
 }
 
-void Generator::Reserve(const Prompt& prompt, int64_t max_tokens) {
+Result<void> Generator::Reserve(const Prompt& prompt, int64_t max_tokens) {
   const auto prompt_tokens = static_cast<int64_t>(prompt.tokens.size());
   const int64_t context = prompt_tokens + std::min(max_tokens, context_ - prompt_tokens);
   const int64_t chunk = ChunkLimit(prompt, chunk_);
   if (cache_ && cache_->options().max_context >= context && cache_->options().max_chunk >= chunk) {
-    return;
+    return {};
   }
   // A conversation asks for a little more every turn, and each growth computes it anew: double.
   const int64_t roomy = cache_ ? 2 * cache_->options().max_context : kLeastContext;
   cache_.reset();
   workspace_.reset();
-  cache_.emplace(model_->config(),
-                 KvCacheOptions{.slots = 1,
-                                .max_context = std::min(context_, std::max(context, roomy)),
-                                .max_chunk = chunk},
-                 model_->backend());
-  workspace_.emplace(model_->config(), chunk, model_->backend());
+  KvCacheOptions options{
+      .slots = 1, .max_context = std::min(context_, std::max(context, roomy)), .max_chunk = chunk};
+  const ModelConfig& config = model_->config();
+  if (!CheckMemory(config, model_->backend(), options, 0)) {
+    options.max_context = context;  // without room for later turns
+    FACET_RETURN_IF_ERROR(CheckMemory(config, model_->backend(), options, 0));
+  }
+  cache_.emplace(config, options, model_->backend());
+  workspace_.emplace(config, chunk, model_->backend());
+  return {};
 }
 
 int64_t Generator::Reuse(const Prompt& prompt) {
@@ -192,7 +193,7 @@ Result<Generation> Generator::Generate(Prompt prompt, const GenerationParams& pa
   const Clock::time_point start = Clock::now();
   Generation result;
   result.prompt_tokens = static_cast<int64_t>(prompt.tokens.size());
-  Reserve(prompt, params.max_tokens);
+  FACET_RETURN_IF_ERROR(Reserve(prompt, params.max_tokens));
   result.reused_tokens = Reuse(prompt);
   sequence_ = std::move(prompt);
 

@@ -66,6 +66,10 @@ struct GeneratorOptions {
   std::optional<int64_t> chunk = {};
 };
 
+/// Room in a generator's cache at least, so that a conversation's first turns do not outgrow it.
+/// Pages that no token reaches cost no memory on hosts.
+inline constexpr int64_t kLeastContext = 4096;
+
 class Generator {
  public:
   /// `model` must outlive the generator.
@@ -77,14 +81,16 @@ class Generator {
   /// Answers a prompt. Where it begins as the sequence of the request before, that part is not
   /// computed again; reuse changes no token. `cancelled` is looked at once a step.
   /// kUsage for impossible parameters; kResource, with both numbers, for a prompt that leaves no
-  /// room in the context; kInvalidData for logits that are no numbers.
+  /// room in the context, and for memory that does not suffice; kInvalidData for logits that are no
+  /// numbers.
   Result<Generation> Generate(Prompt prompt, const GenerationParams& params,
                               const TokenFn& on_token, const std::atomic<bool>& cancelled);
 
  private:
   Result<void> CheckRequest(const Prompt& prompt, const GenerationParams& params) const;
   /// Makes cache and buffers large enough; what they held is kept where they already are.
-  void Reserve(const Prompt& prompt, int64_t max_tokens);
+  /// kResource if the memory does not suffice; there is no cache then.
+  Result<void> Reserve(const Prompt& prompt, int64_t max_tokens);
   /// Drops the cached tokens that `prompt` does not begin with; returns how many stay.
   int64_t Reuse(const Prompt& prompt);
   /// Computes the prompt's tokens from `first` on; the last one's logits are in logits_. False if

@@ -4,11 +4,15 @@
 #include <utility>
 
 #include "base/file.h"
+#include "checkpoint/summary.h"
+#include "engine/generator.h"
 #include "kernels/backend_factory.h"
 #include "media/audio.h"
 #include "media/audio_processor.h"
 #include "media/image.h"
 #include "media/image_processor.h"
+#include "model/memory_plan.h"
+#include "model/route_needs.h"
 
 namespace facet {
 namespace {
@@ -49,6 +53,25 @@ Result<void> CheckVocabulary(const Tokenizer& tokenizer, const ModelConfig& conf
               tokenizer.vocabulary_size() - 1, config.vocabulary);
 }
 
+Result<std::vector<Route>> RoutesHere(const SessionOptions& options, const Checkpoint& checkpoint) {
+  FACET_TRY(std::vector<Route> routes,
+            RoutesOf(options.backend, RouteNeedsOf(checkpoint.config(), Summarize(checkpoint),
+                                                   options.activations)));
+  if (options.require_native) FACET_RETURN_IF_ERROR(RequireNative(routes));
+  return routes;
+}
+
+Result<void> CheckMemory(const Checkpoint& checkpoint, Backend& backend,
+                         const SessionOptions& options) {
+  const ModelConfig& config = checkpoint.config();
+  const GeneratorOptions generator;
+  const int64_t context = std::min(options.context.value_or(kLeastContext), config.max_positions);
+  return facet::CheckMemory(
+      config, backend,
+      {.slots = 1, .max_context = context, .max_chunk = std::min(generator.chunk, context)},
+      PlacedWeightBytes(checkpoint, backend));
+}
+
 }  // namespace
 
 Session::Session(Checkpoint checkpoint, std::unique_ptr<Backend> backend, PromptBuilder prompts,
@@ -62,10 +85,13 @@ Session::Session(Checkpoint checkpoint, std::unique_ptr<Backend> backend, Prompt
 Result<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) {
   FACET_TRY(std::unique_ptr<Backend> backend, MakeBackend(options.backend, options.threads));
   FACET_TRY(Checkpoint checkpoint, Checkpoint::Open(options.folder));
+  FACET_TRY(std::vector<Route> routes, RoutesHere(options, checkpoint));
+  FACET_RETURN_IF_ERROR(CheckMemory(checkpoint, *backend, options));
   FACET_TRY(PromptBuilder prompts, PromptBuilder::Load(options.folder));
   FACET_RETURN_IF_ERROR(CheckVocabulary(prompts.tokenizer(), checkpoint.config()));
   std::unique_ptr<Session> session(
       new Session(std::move(checkpoint), std::move(backend), std::move(prompts), options));
+  session->routes_ = std::move(routes);
   FACET_TRY(Model model, Model::Load(session->checkpoint_, *session->backend_));
   session->model_.emplace(std::move(model));
   FACET_RETURN_IF_ERROR(session->model_->CheckMode(options.activations));

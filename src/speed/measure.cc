@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/file.h"
+#include "model/memory_plan.h"
 #include "speed/runs.h"
 
 namespace facet {
@@ -86,13 +87,26 @@ class Meter {
     if (positions > options_.context) {
       return fmt::format("{} positions do not fit the context of {}", positions, options_.context);
     }
-    const int64_t bytes = BytesOfRun(context_, what);
-    if (bytes > options_.memory) {
-      return fmt::format("cache and buffers need {}, and {} are free",
-                         HumanBytes(static_cast<uint64_t>(bytes)),
-                         HumanBytes(static_cast<uint64_t>(std::max<int64_t>(0, options_.memory))));
+    return ReasonOfMemory(what);
+  }
+
+  std::optional<std::string> ReasonOfMemory(const SpeedCase& what) const {
+    const ModelConfig& config = context_.model.config();
+    Backend& backend = context_.model.backend();
+    const KvCacheOptions cache = CacheOptionsOf(what, options_.chunk);
+    const int64_t bytes = PlanMemory(config, backend, cache, 0).total();
+    if (bytes <= options_.memory) return std::nullopt;
+    const int64_t context = LargestContext(config, backend, cache, 0, options_.memory);
+    std::string fits = context > what.tokens && what.kind == SpeedKind::kDecode
+                           ? fmt::format("depth {}", context - what.tokens)
+                           : fmt::format("{} positions", context);
+    if (what.batch > 1) {
+      fits += fmt::format(" or batch {}", LargestBatch(config, backend, cache, 0, options_.memory));
     }
-    return std::nullopt;
+    return fmt::format("cache and buffers need {}, and {} are free: {} would fit",
+                       HumanBytes(static_cast<uint64_t>(bytes)),
+                       HumanBytes(static_cast<uint64_t>(std::max<int64_t>(0, options_.memory))),
+                       fits);
   }
 
   Result<std::vector<double>> Repeat(SpeedRun& run, const SpeedCase& what) {

@@ -26,14 +26,6 @@ std::vector<int32_t> RandomTokens(int64_t count, int64_t vocabulary, uint64_t se
   return tokens;
 }
 
-/// A prompt can be no shorter than its chunk.
-KvCacheOptions CacheOptionsOf(const SpeedCase& what, int64_t chunk) {
-  if (what.kind == SpeedKind::kDecode) {
-    return {.slots = what.batch, .max_context = what.depth + what.tokens, .max_chunk = 1};
-  }
-  return {.slots = 1, .max_context = what.tokens, .max_chunk = std::min(chunk, what.tokens)};
-}
-
 int64_t LogitBytes(const Model& model, int64_t rows) {
   return rows * model.config().vocabulary * static_cast<int64_t>(sizeof(float));
 }
@@ -208,12 +200,11 @@ class FirstTokenRun final : public SpeedRun {
 
 }  // namespace
 
-int64_t BytesOfRun(const RunContext& context, const SpeedCase& what) {
-  const Model& model = context.model;
-  const KvCacheOptions options = CacheOptionsOf(what, context.chunk);
-  return KvCache::BytesFor(model.config(), options, model.backend().cache_dtype()) +
-         Workspace::BytesFor(model.config(), options.slots * options.max_chunk, model.backend()) +
-         LogitBytes(model, options.slots);
+KvCacheOptions CacheOptionsOf(const SpeedCase& what, int64_t chunk) {
+  if (what.kind == SpeedKind::kDecode) {
+    return {.slots = what.batch, .max_context = what.depth + what.tokens, .max_chunk = 1};
+  }
+  return {.slots = 1, .max_context = what.tokens, .max_chunk = std::min(chunk, what.tokens)};
 }
 
 std::unique_ptr<SpeedRun> MakeRun(const RunContext& context, const SpeedCase& what) {

@@ -31,8 +31,8 @@ class SpeedRun {
   virtual Result<double> Once() = 0;
 };
 
-/// Bytes of the cache and buffers that a run of `what` takes.
-int64_t BytesOfRun(const RunContext& context, const SpeedCase& what);
+/// The cache that a run of `what` takes.
+KvCacheOptions CacheOptionsOf(const SpeedCase& what, int64_t chunk);
 
 /// Throws std::bad_alloc where memory does not suffice after all.
 std::unique_ptr<SpeedRun> MakeRun(const RunContext& context, const SpeedCase& what);

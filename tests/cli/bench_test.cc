@@ -96,9 +96,9 @@ TEST(BenchTest, TextNamesDeviceLimitsAndEveryTest) {
   const ProcessResult result = Bench(With(kSmall, {"--context", "150"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   for (const char* part :
-       {"model ", "device ", "date ", "limits ", "ready to answer after", "of limit", "prefill 70 ",
-        "decode 2 at 0, batch 3 ", "first token, prompt 30 ", "bound by",
-        "left out: 202 positions do not fit the context of 150"}) {
+       {"model ", "device ", "date ", "limits ", "ready to answer after", "of limit",
+        "route    head: ", "prefill 70 ", "decode 2 at 0, batch 3 ", "first token, prompt 30 ",
+        "bound by", "left out: 202 positions do not fit the context of 150"}) {
     EXPECT_THAT(result.out, HasSubstr(part));
   }
 }
@@ -121,6 +121,12 @@ TEST(BenchTest, QuantizedActivations) {
   const json report = json::parse(result.out);
   EXPECT_EQ(report.at("activations"), "nvfp4");
   EXPECT_EQ(report.at("format"), "nvfp4_modelopt");
+}
+
+TEST(BenchTest, FallbacksAreRefusedWhereNativeIsRequired) {
+  const ProcessResult result = Bench({"--require-native"});
+  EXPECT_EQ(result.exit_code, 6);
+  EXPECT_THAT(result.err, HasSubstr("--require-native: not native here are BF16 linears: "));
 }
 
 TEST(BenchTest, FailuresHaveTheirExitCodes) {

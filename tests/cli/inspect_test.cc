@@ -46,6 +46,20 @@ TEST(InspectTest, ShowsATrainedModel) {
   EXPECT_FALSE(report["device"]["reason"].get<std::string>().empty());
 }
 
+TEST(InspectTest, SaysRoutesAndMemory) {
+  const json report = InspectJson(CasePath("tiny_modelopt"));
+  ASSERT_GE(report["plan"]["routes"].size(), 4u);
+  EXPECT_EQ(report["plan"]["routes"][0]["layers"], "NVFP4 linears");
+  EXPECT_EQ(report["plan"]["routes"][0]["native"], false);
+  EXPECT_FALSE(report["plan"]["routes"][0]["reason"].get<std::string>().empty());
+  EXPECT_GT(report["memory"]["available_bytes"].get<int64_t>(), 0);
+  EXPECT_GT(report["memory"]["cache_bytes"].get<int64_t>(), 0);
+  EXPECT_EQ(report["memory"]["largest_context"], report["memory"]["context"]);
+  const auto text = RunFacet({"inspect", CasePath("tiny_modelopt").string()});
+  EXPECT_THAT(text.out, AllOf(HasSubstr("routes      NVFP4 linears: "), HasSubstr("head: "),
+                              HasSubstr("attention, full layers: "), HasSubstr("available; ")));
+}
+
 TEST(InspectTest, NamesTheLayoutOfQuantizedWeights) {
   const json modelopt = InspectJson(CasePath("tiny_modelopt"));
   EXPECT_EQ(modelopt["format"], "nvfp4_modelopt");

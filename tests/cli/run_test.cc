@@ -67,6 +67,19 @@ TEST(RunTest, TheAnswerAloneGoesToStandardOutput) {
   EXPECT_THAT(result.err, HasSubstr("activations bf16, backend cpu"));
 }
 
+TEST(RunTest, SaysHowEachKindOfLayerIsComputed) {
+  const ProcessResult result =
+      Ask(CasePath("tiny_modelopt"), "Hello", {"--max-tokens", "1", "--activations", "nvfp4"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("facet: NVFP4 linears: products of 8-bit numbers, activations "
+                                    "quantized as the checkpoint states"));
+  EXPECT_THAT(result.err, HasSubstr("facet: attention, sliding layers: float32"));
+  const ProcessResult refused = Ask(CasePath("tiny_modelopt"), "Hello", {"--require-native"});
+  EXPECT_EQ(refused.exit_code, 6);
+  EXPECT_THAT(refused.err, HasSubstr("NVFP4 linears: "));
+  EXPECT_EQ(refused.out, "");
+}
+
 TEST(RunTest, ThePromptMayComeFromStandardInput) {
   const auto result = RunFacet({"run", Tiny(), "-", "--temperature", "0", "--backend", "ref"},
                                {.input = "What is 7 plus 5?\n"});
