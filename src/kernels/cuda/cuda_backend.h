@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include <cuda_runtime_api.h>
@@ -16,6 +17,7 @@
 #include "kernels/cuda/linear_prefill.h"
 #include "kernels/cuda/pack_device.h"
 #include "kernels/cuda/recordings.h"
+#include "kernels/cuda/staging.h"
 #include "kernels/cuda/step_table.h"
 
 namespace facet::cuda {
@@ -124,6 +126,8 @@ class CudaBackend final : public Backend {
     return {.data = data, .tokens = x.rows, .cols = x.cols, .stride = StrideOf(x.cols)};
   }
 
+  /// Write() for what a file holds, at the speed of the bus.
+  void Load(const void* host, int64_t bytes, void* out);
   /// With rows StrideOf(cols) apart.
   Bf16Matrix PlaceBf16(const Bf16Matrix& weight, std::vector<Buffer>& memory);
   /// A weight as files hold it, at `memory` of UnpackedBytes().
@@ -146,6 +150,7 @@ class CudaBackend final : public Backend {
 
   int device_;
   cudaStream_t stream_ = nullptr;
+  std::optional<Staging> staging_;  // from the first weight on
   StepTable step_;
   PlacedWeights placed_;
   Scratch inputs_;

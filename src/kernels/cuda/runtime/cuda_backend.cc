@@ -56,7 +56,10 @@ CudaBackend::CudaBackend(int device) : device_(device), host_(ThreadPool::Usable
   Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
 }
 
-CudaBackend::~CudaBackend() { cudaStreamDestroy(stream_); }
+CudaBackend::~CudaBackend() {
+  staging_.reset();  // it still uses the stream
+  cudaStreamDestroy(stream_);
+}
 
 Buffer CudaBackend::Allocate(int64_t bytes) {
   if (bytes == 0) return {};
@@ -65,6 +68,13 @@ Buffer CudaBackend::Allocate(int64_t bytes) {
   Buffer buffer(data, bytes, [](void* memory, int64_t) { cudaFree(memory); });
   Check(cudaMemsetAsync(data, 0, static_cast<size_t>(bytes), stream_));
   return buffer;
+}
+
+void CudaBackend::Load(const void* host, int64_t bytes, void* out) {
+  // More threads than this copy no faster than the bus takes it.
+  constexpr int kMostThreads = 8;
+  if (!staging_) staging_.emplace(stream_, std::min(kMostThreads, ThreadPool::UsableProcessors()));
+  staging_->Copy(host, bytes, out);
 }
 
 int64_t CudaBackend::AvailableMemory() {
@@ -115,7 +125,7 @@ ConstMatrix CudaBackend::ReadActivations(const Activations& activations, Buffer&
 const uint16_t* CudaBackend::Place(std::span<const uint16_t> values, std::vector<Buffer>& memory) {
   const auto bytes = static_cast<int64_t>(values.size_bytes());
   const Buffer& placed = memory.emplace_back(Allocate(bytes));
-  Write(values.data(), bytes, placed.as<void>());
+  Load(values.data(), bytes, placed.as<void>());
   return placed.as<uint16_t>();
 }
 
@@ -124,6 +134,10 @@ Bf16Matrix CudaBackend::PlaceBf16(const Bf16Matrix& weight, std::vector<Buffer>&
   const auto row_bytes = static_cast<size_t>(weight.cols) * 2;
   const auto stride = static_cast<size_t>(StrideOf(weight.cols)) * 2;
   const Buffer& placed = memory.emplace_back(Allocate(weight.rows * static_cast<int64_t>(stride)));
+  if (row_bytes == stride) {
+    Load(weight.data, placed.bytes(), placed.as<void>());
+    return {weight.rows, weight.cols, placed.as<uint16_t>()};
+  }
   Check(cudaMemcpy2DAsync(placed.as<void>(), stride, weight.data, row_bytes, row_bytes,
                           static_cast<size_t>(weight.rows), cudaMemcpyHostToDevice, stream_));
   Check(cudaStreamSynchronize(stream_));
@@ -156,8 +170,8 @@ void CudaBackend::PlaceGroup(LinearGroup group, std::span<Weight> weights,
 
 DeviceNvfp4 CudaBackend::WriteUnpacked(const Nvfp4Matrix& weight, uint8_t* memory) {
   const int64_t code_bytes = weight.rows * weight.cols / 2;
-  Write(weight.codes, code_bytes, memory);
-  Write(weight.block_scales, weight.rows * weight.cols / kNvfp4Block, memory + code_bytes);
+  Load(weight.codes, code_bytes, memory);
+  Load(weight.block_scales, weight.rows * weight.cols / kNvfp4Block, memory + code_bytes);
   return {memory, memory + code_bytes, weight.rows, weight.cols};
 }
 
