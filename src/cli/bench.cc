@@ -19,6 +19,7 @@ struct Options {
   SessionFlags session;
   SpeedOptions speed;
   std::vector<std::string> only = {"prefill", "decode", "first-token"};
+  std::optional<int64_t> chunk;
   std::optional<int64_t> context;
   bool json = false;
 };
@@ -66,6 +67,7 @@ SpeedOptions SpeedOptionsOf(const Options& options, const Session& session,
   SpeedOptions speed = options.speed;
   const ModelConfig& config = session.config();
   speed.context = std::min(options.context.value_or(config.max_positions), config.max_positions);
+  speed.chunk = options.chunk.value_or(session.model().backend().full_step_tokens());
   speed.memory = MemoryBesideWeights(session, summary);
   const auto wanted = [&](const char* phase) {
     return std::ranges::find(options.only, phase) != options.only.end();
@@ -134,7 +136,10 @@ void AddNumbers(CLI::App& command, Options& options) {
   add("--first-token-prompt", options.speed.first_token_prompt,
       "Length of the prompt for the time to the first token");
   add("--repetitions", options.speed.repetitions, "Repetitions of each test; odd is best");
-  add("--chunk", options.speed.chunk, "Tokens of a prompt in one step");
+  command
+      .add_option("--chunk", options.chunk,
+                  "Tokens of a prompt in one step (default: what the backend runs well)")
+      ->check(CLI::Range(int64_t{1}, kMany));
   command
       .add_option("--context", options.context,
                   "Most positions of a sequence: longer tests are left out (default: what the "

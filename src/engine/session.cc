@@ -64,12 +64,12 @@ Result<std::vector<Route>> RoutesHere(const SessionOptions& options, const Check
 Result<void> CheckMemory(const Checkpoint& checkpoint, Backend& backend,
                          const SessionOptions& options) {
   const ModelConfig& config = checkpoint.config();
-  const GeneratorOptions generator;
   const int64_t context = std::min(options.context.value_or(kLeastContext), config.max_positions);
-  return facet::CheckMemory(
-      config, backend,
-      {.slots = 1, .max_context = context, .max_chunk = std::min(generator.chunk, context)},
-      PlacedWeightBytes(checkpoint, backend));
+  return facet::CheckMemory(config, backend,
+                            {.slots = 1,
+                             .max_context = context,
+                             .max_chunk = std::min(backend.full_step_tokens(), context)},
+                            PlacedWeightBytes(checkpoint, backend));
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ std::vector<Route> RefRoutes(const RouteNeeds& needs) {
   std::vector<Route> routes;
   if (needs.nvfp4_linears) routes.push_back(plain("NVFP4 linears"));
   if (needs.bf16_linears) routes.push_back(plain("BF16 linears"));
-  routes.push_back(plain("head"));
+  routes.push_back(plain("BF16 head"));
   for (const AttentionShape& shape : needs.attention)
     routes.push_back(plain(AttentionLayers(shape)));
   return routes;
@@ -35,8 +35,8 @@ std::vector<Route> CpuRoutes(const RouteNeeds& needs) {
   const std::string_view set = NameOf(DetectDevice().choice.set);
   const auto widened = [&](std::string layers) {
     return Route{.layers = std::move(layers),
-                 .how = fmt::format("BF16 weights widened to float32 in registers, {}", set),
-                 .why = "no BF16 products in the instructions that facet is compiled for",
+                 .how = fmt::format("widened to float32 in registers, {}", set),
+                 .why = "facet uses no BF16 instructions of processors",
                  .native = false};
   };
   std::vector<Route> routes;
@@ -50,7 +50,7 @@ std::vector<Route> CpuRoutes(const RouteNeeds& needs) {
                       .native = false});
   }
   if (needs.bf16_linears) routes.push_back(widened("BF16 linears"));
-  routes.push_back(widened("head"));
+  routes.push_back(widened("BF16 head"));
   for (const AttentionShape& shape : needs.attention) {
     routes.push_back({.layers = AttentionLayers(shape),
                       .how = fmt::format("float32 throughout, {}", set),

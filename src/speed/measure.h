@@ -11,7 +11,6 @@
 
 #include "base/progress.h"
 #include "base/result.h"
-#include "engine/generator.h"
 #include "model/model.h"
 #include "speed/cost.h"
 
@@ -38,8 +37,8 @@ struct SpeedOptions {
   int64_t decode_tokens = 128;
   int64_t first_token_prompt = 512;  ///< 0: no such case
   int64_t repetitions = 5;
-  int64_t chunk = GeneratorOptions{}.chunk;  ///< prefill tokens in one step
-  int64_t context = 0;                       ///< positions that a sequence may have
+  int64_t chunk = 512;  ///< prefill tokens in one step
+  int64_t context = 0;  ///< positions that a sequence may have
   /// Bytes that caches and buffers of one case may take.
   int64_t memory = std::numeric_limits<int64_t>::max();
 };

@@ -97,7 +97,7 @@ TEST(BenchTest, TextNamesDeviceLimitsAndEveryTest) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   for (const char* part :
        {"model ", "device ", "date ", "limits ", "ready to answer after", "of limit",
-        "route    head: ", "prefill 70 ", "decode 2 at 0, batch 3 ", "first token, prompt 30 ",
+        "route    BF16 head: ", "prefill 70 ", "decode 2 at 0, batch 3 ", "first token, prompt 30 ",
         "bound by", "left out: 202 positions do not fit the context of 150"}) {
     EXPECT_THAT(result.out, HasSubstr(part));
   }

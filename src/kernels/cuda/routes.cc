@@ -50,7 +50,7 @@ std::vector<Route> RoutesOf(int major, int minor, const RouteNeeds& needs) {
                       .native = true});
   };
   if (needs.bf16_linears) bf16("BF16 linears");
-  bf16("head");
+  bf16("BF16 head");
   for (const AttentionShape& shape : needs.attention) routes.push_back(AttentionRoute(shape));
   return routes;
 }

@@ -37,7 +37,7 @@ TEST(RoutesTest, EveryKindOfLayerHasOneAndAReason) {
   for (const char* backend : {"ref", "cpu"}) {
     const std::vector<Route> routes = Value(RoutesOf(backend, Needs(true)));
     EXPECT_THAT(LayersOf(routes),
-                ::testing::ElementsAre("NVFP4 linears", "head", "attention, sliding layers",
+                ::testing::ElementsAre("NVFP4 linears", "BF16 head", "attention, sliding layers",
                                        "attention, full layers"));
     EXPECT_THAT(LayersOf(Value(RoutesOf(backend, Needs(false)))),
                 ::testing::Contains("BF16 linears"));
@@ -53,7 +53,7 @@ TEST(RoutesTest, AFallbackIsNamedWithItsLayersAndReason) {
   const Error error = ErrorOf(RequireNative(Value(RoutesOf("cpu", Needs(true)))));
   EXPECT_EQ(error.code, ErrorCode::kUnsupported);
   EXPECT_THAT(error.message, AllOf(HasSubstr("--require-native"), HasSubstr("NVFP4 linears: "),
-                                   HasSubstr("head: "), HasSubstr("no FP4 arithmetic"),
+                                   HasSubstr("BF16 head: "), HasSubstr("no FP4 arithmetic"),
                                    Not(HasSubstr("attention"))));
 }
 
@@ -61,9 +61,9 @@ TEST(RoutesTest, HopperComputesBf16ItselfAndDecodesNvfp4) {
   EXPECT_TRUE(RequireNative(cuda::RoutesOf(9, 0, Needs(false))));
   for (const bool quantized : {false, true}) {
     const Error error = ErrorOf(RequireNative(cuda::RoutesOf(9, 0, Needs(true, quantized))));
-    EXPECT_THAT(error.message,
-                AllOf(HasSubstr("NVFP4 linears: "), HasSubstr("decoded to BF16"),
-                      HasSubstr("no FP4 units at compute capability 9.0"), Not(HasSubstr("head"))));
+    EXPECT_THAT(error.message, AllOf(HasSubstr("NVFP4 linears: "), HasSubstr("decoded to BF16"),
+                                     HasSubstr("no FP4 units at compute capability 9.0"),
+                                     Not(HasSubstr("BF16 head"))));
   }
 }
 
