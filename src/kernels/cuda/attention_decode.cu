@@ -22,8 +22,7 @@ int64_t MaxItems(const AttentionDecodeDesc& desc) {
   // Rows see window + rows - 1 positions together, and an image more: at most the depth.
   const int64_t span =
       shape.window == 0 ? desc.max_depth : std::min(desc.max_depth, shape.window + 1024);
-  const int64_t min_split = MinSplit(static_cast<int>(shape.head_dim));
-  const int64_t splits = std::min<int64_t>(kMaxSplits, (span + min_split - 1) / min_split);
+  const int64_t splits = std::min<int64_t>(kMaxSplits, (span + kMinSplit - 1) / kMinSplit);
   const int64_t group = shape.heads / shape.kv_heads;
   const int64_t tiles = (desc.max_rows * group + kItemRows - 1) / kItemRows;
   return desc.count * tiles * splits * shape.kv_heads;
@@ -113,7 +112,6 @@ cudaError_t AttentionDecode(const AttentionDecodeDesc& desc, cudaStream_t stream
   params.kv_heads = static_cast<int>(desc.shape.kv_heads);
   params.group = static_cast<int>(desc.shape.heads / desc.shape.kv_heads);
   params.window = static_cast<int>(desc.shape.window);
-  params.min_split = MinSplit(static_cast<int>(desc.shape.head_dim));
   params.stored_rows = static_cast<int>(StoredRows(desc));
   params.outputs = static_cast<float*>(desc.scratch);
   params.states = reinterpret_cast<float2*>(params.outputs + MaxItems(desc) * StoredRows(desc) *

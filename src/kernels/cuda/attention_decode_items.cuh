@@ -13,13 +13,14 @@ inline constexpr int kSplitStep = 16;
 
 __host__ __device__ constexpr int CeilDiv(int a, int b) { return (a + b - 1) / b; }
 
-/// Positions of the shortest part: one stage of the kernel, 64 KB of keys and values.
-__host__ __device__ constexpr int MinSplit(int head_dim) { return head_dim == 512 ? 32 : 64; }
+/// Positions of the shortest part. At 512 dims it leaves up to 32 KB of sums behind for every 128
+/// KB of keys and values.
+inline constexpr int kMinSplit = 64;
 
 /// Positions of a part of a span.
-__host__ __device__ constexpr int SplitLength(int span, int min_split) {
+__host__ __device__ constexpr int SplitLength(int span) {
   const int even = CeilDiv(span, kMaxSplits);
-  return even <= min_split ? min_split : CeilDiv(even, kSplitStep) * kSplitStep;
+  return even <= kMinSplit ? kMinSplit : CeilDiv(even, kSplitStep) * kSplitStep;
 }
 
 struct DecodeParams {
@@ -31,7 +32,6 @@ struct DecodeParams {
   int kv_heads;
   int group;
   int window;
-  int min_split;
   int stored_rows;  ///< rows of an item that the scratch has room for
   float* outputs;   ///< [items][stored_rows][head_dim]
   float2* states;   ///< [items][stored_rows]: maximum (in units of log 2), sum
@@ -56,7 +56,7 @@ __device__ __forceinline__ DecodeSpan SpanOf(const DecodeParams& params,
   for (int row = 0; row < rows; ++row) {
     span.hi = max(span.hi, VisibleTo(row, first_position, params.window, sequence.visible_end).end);
   }
-  span.split_length = SplitLength(span.hi - span.lo, params.min_split);
+  span.split_length = SplitLength(span.hi - span.lo);
   span.splits = CeilDiv(span.hi - span.lo, span.split_length);
   span.tiles = CeilDiv(rows * params.group, kItemRows);
   return span;

@@ -212,6 +212,8 @@ __device__ void Compute(const DecodeParams& params, typename Decode<kHeadDim>::S
       seen[r].end = min(seen[r].end, item.end);
     }
 
+    // Of one token of a sliding layer there are two rows: the lower half is idle.
+    const int halves = item.valid_rows > 8 ? 2 : 1;
     float out[D::kWarpDims / 8][4] = {};
     float largest[2] = {-INFINITY, -INFINITY};
     float sum[2] = {0, 0};
@@ -247,6 +249,10 @@ __device__ void Compute(const DecodeParams& params, typename Decode<kHeadDim>::S
       for (int n = 0; n < D::kTile / 8; ++n) {
 #pragma unroll
         for (int r = 0; r < 2; ++r) {
+          if (r >= halves) {
+            tile_scores[n][2 * r] = tile_scores[n][2 * r + 1] = 0;
+            continue;
+          }
           float2 score = *reinterpret_cast<const float2*>(all + r * 8 * D::kScoreStride + 8 * n);
           if constexpr (D::kDimShares == 2) {
             const float2 other = *reinterpret_cast<const float2*>(
@@ -261,9 +267,10 @@ __device__ void Compute(const DecodeParams& params, typename Decode<kHeadDim>::S
           tile_scores[n][2 * r + 1] = sees1 ? score.y * kLog2E : -INFINITY;
         }
       }
-      float scale[2];
+      float scale[2] = {1, 1};
 #pragma unroll
       for (int r = 0; r < 2; ++r) {
+        if (r >= halves) continue;
         float tile_largest = -INFINITY;
 #pragma unroll
         for (int n = 0; n < D::kTile / 8; ++n) {
