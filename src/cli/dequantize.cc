@@ -35,8 +35,7 @@ Result<int> Run(const Options& options) {
   FACET_TRY(const Checkpoint source, Checkpoint::Open(options.files.source));
   ThreadPool threads(options.compute.PoolSize());
   const InterruptGuard interrupt;
-  const RunControl control{.progress = TerminalProgress(),
-                           .cancelled = [&] { return interrupt.interrupted().load(); }};
+  const RunControl control = TerminalControl(interrupt);
   FACET_TRY(const ExportReport report,
             DequantizeCheckpoint(source, options.files.target, threads,
                                  options.files.max_shard_bytes, control));

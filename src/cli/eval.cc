@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/eval_protocol.h"
+#include "cli/interrupt.h"
 #include "cli/json_text.h"
 #include "cli/session_flags.h"
 #include "eval/logit_compare.h"
@@ -54,6 +55,17 @@ void PrintWarnings(const ScoredText& text) {
   }
 }
 
+/// What a report of a measurement that was stopped says first.
+void PrintExtent(const ScoredText& text, const PerplexityReport& report) {
+  if (!report.partial) return;
+  fmt::print("partial      interrupted: {} of {} tokens scored, the numbers are of these alone\n",
+             report.tokens, text.to_score);
+}
+
+int ExitCodeFor(const PerplexityReport& report) {
+  return report.partial ? kExitCancelled : kExitOk;
+}
+
 ordered_json ModeJson(const Session& session) {
   return {{"model", session.checkpoint().folder().string()},
           {"activations", NameOf(session.activations())},
@@ -62,6 +74,7 @@ ordered_json ModeJson(const Session& session) {
 
 void PrintPerplexity(const Session& session, const ScoredText& text,
                      const PerplexityReport& report) {
+  PrintExtent(text, report);
   fmt::print("perplexity   {:.5f}\n", report.perplexity);
   fmt::print("mean NLL     {:.6f} nats a token\n", report.mean_nll);
   fmt::print("protocol     {}\n", Describe(text, report.tokens));
@@ -71,8 +84,10 @@ void PrintPerplexity(const Session& session, const ScoredText& text,
 
 ordered_json PerplexityJson(const Session& session, const ScoredText& text,
                             const PerplexityReport& report) {
-  ordered_json document = {
-      {"perplexity", report.perplexity}, {"mean_nll", report.mean_nll}, {"tokens", report.tokens}};
+  ordered_json document = {{"partial", report.partial},
+                           {"perplexity", report.perplexity},
+                           {"mean_nll", report.mean_nll},
+                           {"tokens", report.tokens}};
   AddProtocol(text, document);
   document.update(ModeJson(session));
   return document;
@@ -83,15 +98,16 @@ Result<int> RunPerplexity(const Options& options) {
   FACET_TRY(const ScoredText text, PrepareText(*session, options.protocol));
   PrintWarnings(text);
   ThreadPool threads(options.session.compute.PoolSize());
+  const InterruptGuard interrupt;
   FACET_TRY(const PerplexityReport report,
             MeasurePerplexity({&session->model(), session->activations()}, text.tokens,
-                              text.protocol, threads, TerminalProgress()));
+                              text.protocol, threads, TerminalControl(interrupt)));
   if (options.json) {
     fmt::print("{}\n", JsonText(PerplexityJson(*session, text, report)));
   } else {
     PrintPerplexity(*session, text, report);
   }
-  return kExitOk;
+  return ExitCodeFor(report);
 }
 
 /// Numbers of two models with different tokens for the same text would mean nothing.
@@ -104,6 +120,7 @@ Result<void> CheckSameTokens(const Session& reference, const ProtocolFlags& flag
 
 void PrintComparison(const Session& session, const Session& reference, const ScoredText& text,
                      const ComparisonReport& report) {
+  PrintExtent(text, report.candidate);
   fmt::print("KL(reference || candidate), nats a token\n");
   fmt::print("  mean       {:.6f}\n  median     {:.6f}\n  99 %       {:.6f}\n", report.mean_kl,
              report.median_kl, report.p99_kl);
@@ -121,6 +138,7 @@ void PrintComparison(const Session& session, const Session& reference, const Sco
 ordered_json ComparisonJson(const Session& session, const Session& reference,
                             const ScoredText& text, const ComparisonReport& report) {
   ordered_json document = {
+      {"partial", report.candidate.partial},
       {"mean_kl", report.mean_kl},
       {"median_kl", report.median_kl},
       {"p99_kl", report.p99_kl},
@@ -146,16 +164,17 @@ Result<int> RunCompare(const Options& options) {
   FACET_RETURN_IF_ERROR(CheckSameTokens(*reference, options.protocol, text));
   PrintWarnings(text);
   ThreadPool threads(options.session.compute.PoolSize());
+  const InterruptGuard interrupt;
   FACET_TRY(const ComparisonReport report,
             CompareModels({&reference->model(), reference->activations()},
                           {&session->model(), session->activations()}, text.tokens, text.protocol,
-                          threads, TerminalProgress()));
+                          threads, TerminalControl(interrupt)));
   if (options.json) {
     fmt::print("{}\n", JsonText(ComparisonJson(*session, *reference, text, report)));
   } else {
     PrintComparison(*session, *reference, text, report);
   }
-  return kExitOk;
+  return ExitCodeFor(report.candidate);
 }
 
 std::shared_ptr<Options> AddCommonOptions(CLI::App& command) {

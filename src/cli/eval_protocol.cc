@@ -96,6 +96,7 @@ Result<ScoredText> PrepareText(const Session& session, const ProtocolFlags& flag
   FACET_TRY(const auto windows,
             CutWindows(static_cast<int64_t>(scored.tokens.size()), scored.protocol));
   scored.windows = static_cast<int64_t>(windows.size());
+  scored.to_score = TokensScored(windows);
   scored.warnings = Warnings(session, scored.bos, flags.framing);
   return scored;
 }

@@ -30,6 +30,7 @@ struct ScoredText {
   std::vector<int32_t> tokens;
   ScoringProtocol protocol;
   int64_t windows = 0;
+  int64_t to_score = 0;  ///< tokens that the windows score
   bool bos = false;
   std::string framing;
   std::vector<std::string> warnings;  ///< what a reader of the numbers should know

@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include "cli/command.h"
+
 namespace facet::cli {
 namespace {
 
@@ -29,5 +31,10 @@ InterruptGuard::~InterruptGuard() {
 }
 
 const std::atomic<bool>& InterruptGuard::interrupted() const { return interrupt_seen; }
+
+RunControl TerminalControl(const InterruptGuard& interrupt) {
+  return {.progress = TerminalProgress(),
+          .cancelled = [&interrupt] { return interrupt.interrupted().load(); }};
+}
 
 }  // namespace facet::cli

@@ -3,6 +3,8 @@
 
 #include <atomic>
 
+#include "base/run_control.h"
+
 namespace facet::cli {
 
 /// While one lives, the first SIGINT or SIGTERM sets its flag and the second ends the program, as
@@ -16,5 +18,9 @@ class InterruptGuard {
 
   const std::atomic<bool>& interrupted() const;
 };
+
+/// Work that shows its progress as TerminalProgress() does and that `interrupt`, which must outlive
+/// it, stops.
+RunControl TerminalControl(const InterruptGuard& interrupt);
 
 }  // namespace facet::cli

@@ -139,8 +139,7 @@ Result<int> Run(const Options& options) {
   for (const std::string& note : data.notes) fmt::print(stderr, "facet: note: {}\n", note);
 
   const InterruptGuard interrupt;
-  const RunControl control{.progress = TerminalProgress(),
-                           .cancelled = [&] { return interrupt.interrupted().load(); }};
+  const RunControl control = TerminalControl(interrupt);
   FACET_TRY(const ExportReport report,
             QuantizeCheckpoint(source, options.files.target, data.sequences, *backend,
                                {.profile = ProfileOf(options),

@@ -81,8 +81,7 @@ Result<int> Run(const Options& options) {
   FACET_TRY(const SynthModel model, SynthModelLike(options.like, options.layers));
   ThreadPool threads(options.compute.PoolSize());
   const InterruptGuard interrupt;
-  const RunControl control{.progress = TerminalProgress(),
-                           .cancelled = [&] { return interrupt.interrupted().load(); }};
+  const RunControl control = TerminalControl(interrupt);
   const SynthOptions how{
       .format = options.format == "bf16" ? SynthFormat::kBf16 : SynthFormat::kNvfp4,
       .seed = static_cast<uint64_t>(options.seed),

@@ -43,9 +43,9 @@ Result<void> AddRows(std::span<const ConstMatrix> logits, std::span<const int32_
   return {};
 }
 
-PerplexityReport ReportOf(double nll, int64_t tokens) {
+PerplexityReport ReportOf(double nll, int64_t tokens, bool partial) {
   const double mean = nll / static_cast<double>(tokens);
-  return {.perplexity = std::exp(mean), .mean_nll = mean, .tokens = tokens};
+  return {.perplexity = std::exp(mean), .mean_nll = mean, .tokens = tokens, .partial = partial};
 }
 
 /// The nearest-rank quantile of sorted values.
@@ -59,7 +59,7 @@ double Quantile(std::span<const double> sorted, double share) {
 Result<ComparisonReport> CompareModels(const ScoredModel& reference, const ScoredModel& candidate,
                                        std::span<const int32_t> text,
                                        const ScoringProtocol& protocol, ThreadPool& threads,
-                                       const ProgressFn& progress) {
+                                       const RunControl& control) {
   if (reference.model->config().vocabulary != candidate.model->config().vocabulary) {
     return Fail(ErrorCode::kUsage, "the reference has a vocabulary of {}, the candidate of {}",
                 reference.model->config().vocabulary, candidate.model->config().vocabulary);
@@ -69,15 +69,16 @@ Result<ComparisonReport> CompareModels(const ScoredModel& reference, const Score
   const SliceFn score = [&](std::span<const ConstMatrix> logits, std::span<const int32_t> targets) {
     return AddRows(logits, targets, threads, totals);
   };
-  FACET_RETURN_IF_ERROR(ScoreText(models, text, protocol, score, progress));
+  FACET_TRY(const Extent extent, ScoreText(models, text, protocol, score, control));
 
+  const bool partial = extent == Extent::kPart;
   const auto tokens = static_cast<int64_t>(totals.kl.size());
   double kl_sum = 0;
   for (const double kl : totals.kl) kl_sum += kl;
   std::sort(totals.kl.begin(), totals.kl.end());
   return ComparisonReport{
-      .reference = ReportOf(totals.reference_nll, tokens),
-      .candidate = ReportOf(totals.candidate_nll, tokens),
+      .reference = ReportOf(totals.reference_nll, tokens, partial),
+      .candidate = ReportOf(totals.candidate_nll, tokens, partial),
       .mean_kl = kl_sum / static_cast<double>(tokens),
       .median_kl = Quantile(totals.kl, 0.5),
       .p99_kl = Quantile(totals.kl, 0.99),

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
-#include "base/progress.h"
 #include "base/result.h"
+#include "base/run_control.h"
 #include "base/thread_pool.h"
 #include "eval/perplexity.h"
 #include "eval/scoring.h"
@@ -26,11 +26,12 @@ struct ComparisonReport {
   double same_top1 = 0;  ///< share of tokens whose likeliest prediction is the same, 0..1
 };
 
-/// kUsage for vocabularies of different sizes; kInvalidData for logits that are not finite;
+/// Stopped, it reports what it has, `partial` in both models' reports. kUsage for vocabularies of
+/// different sizes; kInvalidData for logits that are not finite;
 /// otherwise as ScoreText(). Holds one double a scored token.
 Result<ComparisonReport> CompareModels(const ScoredModel& reference, const ScoredModel& candidate,
                                        std::span<const int32_t> text,
                                        const ScoringProtocol& protocol, ThreadPool& threads,
-                                       const ProgressFn& progress);
+                                       const RunControl& control);
 
 }  // namespace facet

@@ -9,7 +9,7 @@ namespace facet {
 
 Result<PerplexityReport> MeasurePerplexity(const ScoredModel& model, std::span<const int32_t> text,
                                            const ScoringProtocol& protocol, ThreadPool& threads,
-                                           const ProgressFn& progress) {
+                                           const RunControl& control) {
   PerplexityReport report;
   double total = 0;
   const SliceFn score = [&](std::span<const ConstMatrix> logits,
@@ -29,7 +29,8 @@ Result<PerplexityReport> MeasurePerplexity(const ScoredModel& model, std::span<c
     }
     return {};
   };
-  FACET_RETURN_IF_ERROR(ScoreText({&model, 1}, text, protocol, score, progress));
+  FACET_TRY(const Extent extent, ScoreText({&model, 1}, text, protocol, score, control));
+  report.partial = extent == Extent::kPart;
   report.mean_nll = total / static_cast<double>(report.tokens);
   report.perplexity = std::exp(report.mean_nll);
   return report;

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
-#include "base/progress.h"
 #include "base/result.h"
+#include "base/run_control.h"
 #include "base/thread_pool.h"
 #include "eval/scoring.h"
 
@@ -15,12 +15,13 @@ struct PerplexityReport {
   double perplexity = 0;  ///< exp(mean_nll)
   double mean_nll = 0;    ///< mean negative log likelihood of the scored tokens, natural
   int64_t tokens = 0;     ///< scored
+  bool partial = false;   ///< stopped before the text's end: the numbers are of `tokens` alone
 };
 
-/// Scores `text` by `protocol`, in double from the model's float32 logits. kInvalidData for logits
-/// that are not finite; otherwise as ScoreText().
+/// Scores `text` by `protocol`, in double from the model's float32 logits. Stopped, it reports what
+/// it has. kInvalidData for logits that are not finite; otherwise as ScoreText().
 Result<PerplexityReport> MeasurePerplexity(const ScoredModel& model, std::span<const int32_t> text,
                                            const ScoringProtocol& protocol, ThreadPool& threads,
-                                           const ProgressFn& progress);
+                                           const RunControl& control);
 
 }  // namespace facet

@@ -78,8 +78,10 @@ int64_t SliceRows(std::span<const ScoredModel> models) {
 /// Scores groups of windows on all models.
 class Scorer {
  public:
-  Scorer(std::span<const ScoredModel> models, int64_t context, const SliceFn& score)
+  Scorer(std::span<const ScoredModel> models, int64_t context, const SliceFn& score,
+         const RunControl& control)
       : score_(score),
+        control_(control),
         options_{.slots = std::max<int64_t>(1, kStepTokens / context),
                  .max_context = context,
                  .max_chunk = std::min(context, kMaxChunk)},
@@ -92,16 +94,18 @@ class Scorer {
   size_t group_size() const { return static_cast<size_t>(options_.slots); }
 
   /// Scores up to group_size() windows together.
-  Result<void> Score(std::span<const Sequence> sequences) {
+  Result<Extent> Score(std::span<const Sequence> sequences) {
     int64_t longest = 0;
     for (const Sequence& sequence : sequences) {
       longest = std::max(longest, static_cast<int64_t>(sequence.tokens.size()));
     }
     for (const auto& runner : runners_) runner->Restart();
     for (int64_t begin = 0; begin < longest; begin += options_.max_chunk) {
+      if (begun_ && control_.Cancelled()) return Extent::kPart;
+      begun_ = true;
       FACET_RETURN_IF_ERROR(ScoreChunks(sequences, begin));
     }
-    return {};
+    return Extent::kWhole;
   }
 
  private:
@@ -154,6 +158,8 @@ class Scorer {
   }
 
   const SliceFn& score_;
+  const RunControl& control_;
+  bool begun_ = false;  // a step has been made: there is something to report
   KvCacheOptions options_;
   int64_t slice_rows_;
   std::vector<std::unique_ptr<Runner>> runners_;
@@ -170,15 +176,15 @@ Result<void> CheckModel(const ScoredModel& scored, int64_t context) {
 
 }  // namespace
 
-Result<void> ScoreText(std::span<const ScoredModel> models, std::span<const int32_t> text,
-                       const ScoringProtocol& protocol, const SliceFn& score,
-                       const ProgressFn& progress) {
+Result<Extent> ScoreText(std::span<const ScoredModel> models, std::span<const int32_t> text,
+                         const ScoringProtocol& protocol, const SliceFn& score,
+                         const RunControl& control) {
   for (const ScoredModel& scored : models) {
     FACET_RETURN_IF_ERROR(CheckModel(scored, protocol.context));
   }
   FACET_TRY(const std::vector<ScoringWindow> windows,
             CutWindows(static_cast<int64_t>(text.size()), protocol));
-  Scorer scorer(models, protocol.context, score);
+  Scorer scorer(models, protocol.context, score, control);
   const int64_t total = TokensScored(windows);
   int64_t done = 0;
   for (size_t first = 0; first < windows.size(); first += scorer.group_size()) {
@@ -188,11 +194,12 @@ Result<void> ScoreText(std::span<const ScoredModel> models, std::span<const int3
     for (const ScoringWindow& window : group) {
       sequences.push_back(SequenceOf(window, text, protocol));
     }
-    FACET_RETURN_IF_ERROR(scorer.Score(sequences));
+    FACET_TRY(const Extent extent, scorer.Score(sequences));
+    if (extent == Extent::kPart) return extent;
     done += TokensScored(group);
-    if (progress) progress("scoring", done, total, "tokens");
+    control.Report("scoring", done, total, "tokens");
   }
-  return {};
+  return Extent::kWhole;
 }
 
 }  // namespace facet

@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "base/progress.h"
 #include "base/result.h"
+#include "base/run_control.h"
 #include "eval/windows.h"
 #include "model/model.h"
 
@@ -26,11 +26,18 @@ struct ScoredModel {
 using SliceFn = std::function<Result<void>(std::span<const ConstMatrix> logits,
                                            std::span<const int32_t> targets)>;
 
+/// How far a text was scored.
+enum class Extent {
+  kWhole,
+  kPart,  ///< stopped at the caller's wish
+};
+
 /// Runs the windows of `text` through every model and hands each scored token's logits to `score`
-/// once, in the order of the text within a window. Reports progress in scored tokens. kUsage if the
-/// protocol or the mode does not fit a model.
-Result<void> ScoreText(std::span<const ScoredModel> models, std::span<const int32_t> text,
-                       const ScoringProtocol& protocol, const SliceFn& score,
-                       const ProgressFn& progress);
+/// once, in the order of the text within a window. Reports progress in scored tokens, and looks
+/// before every step but the first whether to stop. kUsage if the protocol or the mode does not fit
+/// a model.
+Result<Extent> ScoreText(std::span<const ScoredModel> models, std::span<const int32_t> text,
+                         const ScoringProtocol& protocol, const SliceFn& score,
+                         const RunControl& control);
 
 }  // namespace facet

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/run_control.h"
 #include "model/model.h"
-#include "quant/run_control.h"
 
 namespace facet {
 

@@ -5,10 +5,10 @@
 #include <filesystem>
 
 #include "base/result.h"
+#include "base/run_control.h"
 #include "base/thread_pool.h"
 #include "checkpoint/checkpoint.h"
 #include "quant/quantizer.h"
-#include "quant/run_control.h"
 
 namespace facet {
 

@@ -9,8 +9,8 @@
 
 #include "base/file.h"
 #include "base/result.h"
+#include "base/run_control.h"
 #include "checkpoint/checkpoint.h"
-#include "quant/run_control.h"
 #include "quant/shard_plan.h"
 
 namespace facet {

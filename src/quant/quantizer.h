@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/run_control.h"
 #include "checkpoint/checkpoint.h"
 #include "kernels/backend.h"
-#include "quant/run_control.h"
 #include "quant/shard_plan.h"
 #include "tensor/nvfp4.h"
 

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/run_control.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/tensor_specs.h"
 #include "kernels/backend.h"
-#include "quant/run_control.h"
 #include "tensor/nvfp4.h"
 
 namespace facet {

@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "base/result.h"
+#include "base/run_control.h"
 #include "base/thread_pool.h"
-#include "quant/run_control.h"
 #include "quant/shard_plan.h"
 #include "quant/synth_model.h"
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/run_control.h"
 #include "base/thread_pool.h"
 #include "checkpoint/safetensors.h"
-#include "quant/run_control.h"
 
 namespace facet {
 

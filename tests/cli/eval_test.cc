@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "testing/background_process.h"
 #include "testing/exported.h"
 #include "testing/paths.h"
 #include "testing/process.h"
@@ -86,6 +87,7 @@ TEST_F(EvalTest, PerplexityWithTheGoldenProtocol) {
   EXPECT_GT(report["perplexity"].get<double>(), 20);
   EXPECT_LT(report["perplexity"].get<double>(), 120);
   EXPECT_EQ(report["warnings"].size(), 0u);
+  EXPECT_EQ(report["partial"], false);
   EXPECT_EQ(report["suppressed_tokens_applied"], false);
 }
 
@@ -119,6 +121,38 @@ TEST_F(EvalTest, CompareOfTwoFormats) {
     EXPECT_TRUE(report.contains(key)) << key;
   }
   EXPECT_EQ(report["activations"], "nvfp4");
+}
+
+/// Windows that overlap this much would take minutes: the signal always comes before the end.
+TEST_F(EvalTest, CtrlCReportsWhatWasScored) {
+  const auto out = folder_.path() / "out";
+  const auto interrupted = [&](std::vector<std::string> command) {
+    const std::vector<std::string> common = {
+        "--text",    SourcePath("models/tiny/heldout.txt").string(),
+        "--context", "64",
+        "--stride",  "4",
+        "--backend", "cpu",
+        "--threads", "1"};
+    command.insert(command.end(), common.begin(), common.end());
+    testing::BackgroundProcess process(command, out);
+    EXPECT_TRUE(process.WaitUntil([&] { return process.Catches(SIGINT); }));
+    process.Signal(SIGINT);
+    EXPECT_EQ(process.Wait(), 130);
+    return testing::ReadBytes(out);
+  };
+  const std::vector<std::string> perplexity = {FACET_BINARY, "eval", "perplexity", Tiny()};
+  const std::vector<std::string> compare = {FACET_BINARY, "eval",        "compare",
+                                            Tiny(),       "--reference", Tiny()};
+  for (std::vector<std::string> command : {perplexity, compare}) {
+    EXPECT_THAT(interrupted(command),
+                ::testing::ContainsRegex("partial +interrupted: [0-9]+ of [0-9]+ tokens scored"));
+    command.push_back("--json");
+    const auto report = nlohmann::json::parse(interrupted(command));
+    EXPECT_EQ(report["partial"], true);
+    EXPECT_GT(report["tokens"].get<int64_t>(), 0);
+    EXPECT_LT(report["tokens"].get<int64_t>(), report["text_tokens"].get<int64_t>());
+    EXPECT_GT(report["perplexity"].get<double>(), 1);
+  }
 }
 
 TEST_F(EvalTest, FailuresHaveTheirExitCodes) {

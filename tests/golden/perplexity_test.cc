@@ -123,6 +123,35 @@ TEST(PerplexityTest, OverlapGivesEveryTokenItsFullContext) {
   EXPECT_NEAR(whole.mean_nll, overlapping.mean_nll, 1e-6);
 }
 
+TEST(PerplexityTest, AStoppedMeasurementIsOfWhatWasScored) {
+  const auto tiny = OpenSession(SourcePath("models/tiny"), "cpu");
+  const std::vector<int32_t> text = Tokens(*tiny, "heldout.txt");
+  const std::vector<int32_t> prefix = GoldenProtocol(*tiny).prefix;
+  const ScoredModel model{&tiny->model()};
+  ThreadPool threads(2);
+  int polls = 0;
+  const RunControl stop_at_second_poll{.cancelled = [&] { return ++polls % 2 == 0; }};
+
+  // A step holds 16 windows of 64, so that the second poll comes behind 32 of them.
+  const ScoringProtocol windows{.context = 64, .stride = 0, .prefix = prefix};
+  const std::span<const int32_t> scored = std::span(text).first(32 * 63 + 64);
+  const auto whole = Value(CompareModels(model, model, scored, windows, threads, {}));
+  const auto part = Value(CompareModels(model, model, text, windows, threads, stop_at_second_poll));
+  EXPECT_FALSE(whole.candidate.partial);
+  EXPECT_TRUE(part.candidate.partial);
+  EXPECT_TRUE(part.reference.partial);
+  EXPECT_EQ(part.candidate.tokens, 32 * 63);
+  EXPECT_EQ(part.candidate.tokens, whole.candidate.tokens);
+  EXPECT_EQ(part.candidate.mean_nll, whole.candidate.mean_nll);
+  EXPECT_EQ(part.same_top1, 1);
+
+  // A long window goes through in chunks of 512.
+  const ScoringProtocol chunks{.context = 2048, .stride = 0, .prefix = prefix};
+  const auto middle = Value(MeasurePerplexity(model, text, chunks, threads, stop_at_second_poll));
+  EXPECT_TRUE(middle.partial);
+  EXPECT_EQ(middle.tokens, 1024);
+}
+
 TEST(PerplexityTest, RefusesAContextBeyondTheModel) {
   const auto tiny = OpenSession(SourcePath("models/tiny"), "cpu");
   ThreadPool threads(1);
