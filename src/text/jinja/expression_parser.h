@@ -1,39 +1,13 @@
 // The expressions of the template language. parser.h builds the statements around them.
 #pragma once
 
-#include <initializer_list>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "text/jinja/ast.h"
-#include "text/jinja/lexer.h"
+#include "text/jinja/token_stream.h"
 
 namespace facet::jinja {
-
-/// Reads a list of tokens from front to back; the last one, kEnd, is never passed.
-class TokenStream {
- public:
-  explicit TokenStream(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
-
-  const Token& Peek(size_t ahead = 0) const;
-  Token Next();
-  bool AtOperator(std::string_view text) const;
-  bool AtName(std::string_view text) const;
-  bool SkipOperator(std::string_view text);
-  bool SkipName(std::string_view text);
-  Result<void> ExpectOperator(std::string_view text);
-  Result<void> ExpectName(std::string_view text);
-  Result<std::string> ExpectAnyName();
-  Result<void> Expect(TokenKind kind, std::string_view what);
-
-  /// An error at the current token: "line 3: expected …, found …".
-  tl::unexpected<Error> Unexpected(std::string_view expected) const;
-
- private:
-  std::vector<Token> tokens_;
-  size_t at_ = 0;
-};
 
 /// Names that a macro may use without declaring them.
 struct SpecialNames {
@@ -42,6 +16,8 @@ struct SpecialNames {
   bool caller = false;
 };
 
+/// The levels of precedence are in expression_parser.cc, names, literals, brackets and subscripts
+/// in expression_operands.cc, calls, filters and tests in expression_calls.cc.
 class ExpressionParser {
  public:
   explicit ExpressionParser(TokenStream& tokens) : tokens_(tokens) {}
@@ -91,6 +67,7 @@ class ExpressionParser {
   Result<ExprPtr> ParseFilter(ExprPtr input);
   Result<ExprPtr> ParseTest(ExprPtr input);
   Result<void> ParseArguments(Expr& call);
+  static std::vector<ExprPtr> Children(ExprPtr first, ExprPtr second = nullptr);
   Result<ExprPtr> MakeConstant(Value value, int line);
   Result<ExprPtr> MakeOperation(Operator op, int line, ExprPtr left, ExprPtr right);
   bool AtTupleEnd() const;

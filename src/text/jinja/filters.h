@@ -15,8 +15,11 @@ using FilterFn = Result<Value> (*)(Runtime& runtime, const Value& input,
 /// from.
 FilterFn FindFilter(std::string_view name);
 
-/// The two halves of the table: filters of texts and numbers, filters of lists and dicts.
+/// The parts of the table: filters of texts, of numbers, of lists and dicts, and those that compare
+/// items.
 FilterFn FindTextFilter(std::string_view name);
+FilterFn FindNumberFilter(std::string_view name);
 FilterFn FindListFilter(std::string_view name);
+FilterFn FindOrderFilter(std::string_view name);
 
 }  // namespace facet::jinja

@@ -4,34 +4,14 @@
 #include <deque>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
 #include "text/jinja/ast.h"
 #include "text/jinja/runtime.h"
+#include "text/jinja/scope.h"
 
 namespace facet::jinja {
-
-/// The names that one part of a template has set, and where to look for others.
-class Scope {
- public:
-  explicit Scope(Scope* parent) : parent_(parent) {}
-
-  void Set(std::string_view name, const Value& value) { names_[name] = value; }
-  /// Null if the name is not set here.
-  const Value* Find(std::string_view name) const;
-  Scope* parent() const { return parent_; }
-
-  /// A macro made here may run later: the scope must stay until the rendering ends.
-  void Keep() { kept_ = true; }
-  bool is_kept() const { return kept_; }
-
- private:
-  Scope* parent_;
-  std::unordered_map<std::string_view, Value> names_;
-  bool kept_ = false;
-};
 
 /// What a loop variable knows. It outlives its loop, because a template may store `loop`.
 struct LoopState {
@@ -44,7 +24,8 @@ struct LoopState {
   std::optional<Value> Attribute(std::string_view name) const;
 };
 
-/// One rendering. The template and the runtime are borrowed.
+/// One rendering. The template and the runtime are borrowed. Statements are in interpreter.cc,
+/// loops, macros and expressions in files of their own.
 class Interpreter {
  public:
   /// Levels of expressions, statements and macro calls inside each other. At some 500 bytes of
@@ -58,8 +39,23 @@ class Interpreter {
 
  private:
   enum class Flow { kNormal, kBreak, kContinue };
-  class Level;
-  class OpenScope;
+
+  /// Counts the levels of recursion while it lives.
+  class Level {
+   public:
+    explicit Level(int& depth) : depth_(depth) { ++depth_; }
+    ~Level() { --depth_; }
+    Level(const Level&) = delete;
+    Level& operator=(const Level&) = delete;
+
+    Result<void> Check() const {
+      if (depth_ <= kMaxDepth) return {};
+      return Fail(ErrorCode::kResource, "the template recurses deeper than {} levels", kMaxDepth);
+    }
+
+   private:
+    int& depth_;
+  };
 
   Result<Flow> Execute(const Block& block, Scope& scope);
   Result<Flow> Execute(const Statement& statement, Scope& scope);

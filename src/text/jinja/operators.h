@@ -1,7 +1,7 @@
 // Operators between values, as Python defines them.
 #pragma once
 
-#include <compare>
+#include <string_view>
 
 #include "base/result.h"
 #include "text/jinja/runtime.h"
@@ -35,6 +35,9 @@ Result<bool> AreEqual(Runtime& runtime, const Value& left, const Value& right);
 Result<bool> IsLess(Runtime& runtime, const Value& left, const Value& right);
 /// item in container
 Result<bool> Contains(Runtime& runtime, const Value& container, const Value& item);
+
+/// The error for operands that an operator does not take; an undefined one says why it is so.
+tl::unexpected<Error> NoOperator(std::string_view sign, const Value& left, const Value& right);
 
 /// str * count
 Result<Value> Repeat(Runtime& runtime, const Value& text, int64_t count);
