@@ -24,6 +24,13 @@ cmake --preset tsan >/dev/null
 cmake --build --preset tsan -j "$jobs" --target test_base
 ctest --preset tsan -j "$jobs" -R '^test_base\.'
 
+step "CUDA: compiles for sm_90a"
+if scripts/find-nvcc.sh >/dev/null; then
+  FACET_CUDA_ARCHITECTURES=90a-real scripts/build-cuda.sh --compile-only
+else
+  echo "NOT CHECKED: there is no nvcc here, so no CUDA file was compiled"
+fi
+
 step "release build and all tests"
 cmake --preset release >/dev/null
 cmake --build --preset release -j "$jobs"
