@@ -207,6 +207,7 @@ std::string Statistics(const Session& session, const Answer& answer) {
 ordered_json ToJson(const Session& session, const Answer& answer, const GenerationParams& params) {
   const Generation& generation = answer.generation;
   std::vector<int32_t> ids;
+  ids.reserve(generation.tokens.size());
   for (const GeneratedToken& token : generation.tokens) ids.push_back(token.id);
   ordered_json document = {
       {"text", answer.reply.answer},

@@ -147,6 +147,7 @@ class Scorer {
     for (int64_t t = std::max(begin, sequence.scored_from - 1); t < end; t += slice_rows_) {
       const int64_t rows = std::min(slice_rows_, end - t);
       std::vector<ConstMatrix> logits;
+      logits.reserve(runners_.size());
       for (const auto& runner : runners_) {
         logits.push_back(runner->Logits(first_row + t - begin, rows));
       }

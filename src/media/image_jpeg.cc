@@ -21,7 +21,7 @@ namespace {
 // A Huffman-coded block of 8 x 8 pixels takes at least one bit, and no layout of components stores
 // fewer than a quarter of the picture's blocks in its densest component: a header that promises
 // more lies.
-constexpr int64_t kPixelsPerByte = 8 * 64 * 4;
+constexpr int64_t kPixelsPerByte = int64_t{8} * 64 * 4;
 // Real progressive files have about ten scans; each one costs a pass over the whole picture.
 constexpr int kMaxScans = 64;
 // The library's own buffers: a progressive picture of 100 million pixels and four components takes

@@ -38,12 +38,19 @@ struct RealWindow {
   std::vector<double> weights;
 };
 
+// The pixel whose edge a position is nearest to. Halves go up and the sum rounds first, as in the
+// reference; std::lround would differ right below a half.
+int64_t NearestEdge(double position) {
+  const double moved = position + 0.5;
+  return static_cast<int64_t>(moved);
+}
+
 RealWindow MakeRealWindow(int64_t index, int64_t input, double scale) {
   const double stretch = std::max(scale, 1.0);  // a reduction widens the filter: antialiasing
   const double support = 2.0 * stretch;
   const double centre = scale * (static_cast<double>(index) + 0.5);
-  const auto first = std::max<int64_t>(static_cast<int64_t>(centre - support + 0.5), 0);
-  const auto last = std::min<int64_t>(static_cast<int64_t>(centre + support + 0.5), input);
+  const auto first = std::max<int64_t>(NearestEdge(centre - support), 0);
+  const auto last = std::min<int64_t>(NearestEdge(centre + support), input);
   RealWindow window{.first = first, .weights = {}};
   double total = 0.0;
   for (int64_t i = first; i < last; ++i) {
