@@ -32,6 +32,11 @@ void GeluMul(cudaStream_t stream, ConstMatrix gate, ConstMatrix up, int64_t stri
 
 const Nvfp4Matrix* AsNvfp4(const Weight& weight) { return std::get_if<Nvfp4Matrix>(&weight); }
 
+/// Whether a linear layer may start before the kernel before it ends. Blocks of the decode kernels
+/// leave room for a second one: started early, two come to share a processor while others have
+/// none, and the whole waits for them. Blocks for many tokens fill a processor each.
+bool StartsEarly(int64_t tokens) { return tokens > kMaxDecodeTokens; }
+
 /// Whether PlaceGroup() made one matrix of these: their records follow each other.
 bool ArePackedAsOne(std::span<const Weight* const> weights) {
   for (size_t i = 0; i < weights.size(); ++i) {
@@ -165,8 +170,11 @@ void CudaBackend::GateUp(const GateUpStep& step) {
                              .gate_alpha = gate_alpha,
                              .up_alpha = inputs.For(std::get<Nvfp4Matrix>(*step.up_weight)).alpha,
                              .out = out,
-                             .out_stride = stride};
-  Check(GateUpNvfp4Prefill(desc, stream_));
+                             .out_stride = stride,
+                             .programmatic = StartsEarly(step.out.rows),
+                             .prefetch = placed_.After(gate.codes)};
+  Check(step.out.rows <= kMaxDecodeTokens ? GateUpNvfp4Decode(desc, stream_)
+                                          : GateUpNvfp4Prefill(desc, stream_));
 }
 
 void CudaBackend::MultiplyBf16(const Bf16Matrix& weight, const uint16_t* x, Matrix out) {
@@ -178,7 +186,7 @@ void CudaBackend::MultiplyBf16(const Bf16Matrix& weight, const uint16_t* x, Matr
       .weight = weight.data,
       .part = {.rows = weight.rows, .alpha = 1, .out = out.data, .out_stride = out.cols},
       .out_type = LinearOut::kFloat32,
-      .programmatic = true};
+      .programmatic = StartsEarly(out.rows)};
   Check(out.rows <= kMaxDecodeTokens ? LinearBf16Decode(desc, stream_)
                                      : LinearBf16Prefill(desc, stream_));
 }
@@ -193,7 +201,7 @@ void CudaBackend::MultiplyNvfp4(const Nvfp4Matrix& weight, const uint16_t* x, fl
 }
 
 void CudaBackend::Multiply(LinearNvfp4Desc& desc) {
-  desc.programmatic = true;
+  desc.programmatic = StartsEarly(desc.x.tokens);
   desc.prefetch = placed_.After(desc.packed);
   Check(desc.x.tokens <= kMaxDecodeTokens ? LinearNvfp4Decode(desc, stream_)
                                           : LinearNvfp4Prefill(desc, stream_));
