@@ -1,5 +1,4 @@
-// Head norm with rope and append, and the plain append, on the card against double precision on the
-// host. Stand-alone.
+// Head norm with rope and append on the card against double precision on the host. Stand-alone.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -8,7 +7,6 @@
 #include <vector>
 
 #include "device.h"
-#include "kernels/cuda/append_cache.h"
 #include "kernels/cuda/head_norm_rope.h"
 
 namespace facet::cuda {
@@ -182,32 +180,6 @@ void TestHeads(int64_t heads, int64_t kv_heads, int64_t head_dim, bool value_is_
   }
 }
 
-void TestAppend() {
-  std::mt19937 random(5);
-  const int64_t width = 260;
-  const int64_t count = 33;
-  const int64_t capacity = 40;
-  const std::vector<float> rows = Noise(static_cast<size_t>(count * width), random);
-  uint16_t* cache = Upload(std::vector<uint16_t>(static_cast<size_t>(capacity * width), kPoison));
-  CHECK_CUDA(AppendCache(Upload(rows), count, width, 100, capacity, cache, nullptr));
-  const std::vector<uint16_t> got = Download(cache, static_cast<size_t>(capacity * width));
-  int64_t wrong = 0;
-  for (int64_t row = 0; row < capacity; ++row) {
-    const int64_t source = (row - 100 % capacity + capacity) % capacity;
-    for (int64_t i = 0; i < width; ++i) {
-      uint16_t want = kPoison;
-      if (source < count) {
-        uint32_t bits;
-        std::memcpy(&bits, &rows[static_cast<size_t>(source * width + i)], 4);
-        want = static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
-      }
-      wrong += got[static_cast<size_t>(row * width + i)] != want;
-    }
-  }
-  ++(wrong == 0 ? passed : failed);
-  if (wrong != 0) std::printf("FAILED append: %lld wrong\n", static_cast<long long>(wrong));
-}
-
 /// One layer's worth at the 12B's sizes.
 void Time(int64_t tokens, int64_t kv_heads, int64_t head_dim) {
   constexpr int64_t kHeads = 16;
@@ -257,7 +229,6 @@ int Main() {
   TestHeads(4, 1, 128, true, false, 4);
   TestHeads(2, 1, 1024, false, true, 6);
   TestHeads(3, 3, 24, false, true, 7);
-  TestAppend();
   Time(1, 8, 256);
   Time(2048, 8, 256);
   Time(2048, 1, 512);

@@ -40,6 +40,11 @@ struct Checks {
   }
 };
 
+/// What is compared, summed over the cases.
+struct Totals {
+  LogitDifference exact, rounded, theirs, quantized;
+};
+
 std::string Percent(int64_t part, int64_t whole) {
   if (whole == 0) return "-";
   return fmt::format("{:.2f} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
@@ -52,6 +57,13 @@ void PrintRow(const std::string& name, const std::string& logits, const std::str
              Percent(d.decided, d.positions), Percent(d.decided_same_top, d.decided));
 }
 
+void PrintTotals(const Totals& totals) {
+  PrintRow("all", "facet, BF16", "float32", totals.exact);
+  PrintRow("all", "facet, BF16", "BF16", totals.rounded);
+  PrintRow("all", "transformers, BF16", "float32", totals.theirs);
+  if (totals.quantized.positions > 0) PrintRow("all", "facet, NVFP4", "float32", totals.quantized);
+}
+
 std::vector<float> LogitsOf(const LoadedModel& loaded, const TestPrompt& prompt) {
   std::vector<int64_t> cuts;
   const auto tokens = static_cast<int64_t>(prompt.tokens.size());
@@ -62,7 +74,7 @@ std::vector<float> LogitsOf(const LoadedModel& loaded, const TestPrompt& prompt)
 
 /// The folder that transformers read: reported and checked.
 void CheckFolder(const LoadedModel& loaded, const ReferenceCase& reference, ThreadPool& threads,
-                 Checks& checks) {
+                 Checks& checks, Totals& totals) {
   const int64_t vocabulary = loaded.model().config().vocabulary;
   const std::vector<float> logits = LogitsOf(loaded, reference.prompt());
   const std::span<const float> ours = logits;
@@ -73,6 +85,9 @@ void CheckFolder(const LoadedModel& loaded, const ReferenceCase& reference, Thre
   PrintRow(name, "facet, BF16", "float32", exact);
   PrintRow(name, "facet, BF16", "BF16", rounded);
   PrintRow(name, "transformers, BF16", "float32", theirs);
+  totals.exact.Add(exact);
+  totals.rounded.Add(rounded);
+  totals.theirs.Add(theirs);
   checks.Check(exact.relative_error() <= kLargestError, name + ": error against float32");
   checks.Check(rounded.relative_error() <= kLargestError, name + ": error against BF16");
   checks.Check(exact.relative_error() < theirs.relative_error(),
@@ -87,11 +102,13 @@ void CheckFolder(const LoadedModel& loaded, const ReferenceCase& reference, Thre
                name + ": the same bits when computed again");
 }
 
-void ReportFolder(const LoadedModel& loaded, const ReferenceCase& reference, ThreadPool& threads) {
+void ReportFolder(const LoadedModel& loaded, const ReferenceCase& reference, ThreadPool& threads,
+                  Totals& totals) {
   const std::vector<float> logits = LogitsOf(loaded, reference.prompt());
-  PrintRow(reference.name(), "facet, NVFP4", "float32",
-           Difference(std::span<const float>(logits), reference.exact(),
-                      loaded.model().config().vocabulary, threads));
+  const auto quantized = Difference(std::span<const float>(logits), reference.exact(),
+                                    loaded.model().config().vocabulary, threads);
+  PrintRow(reference.name(), "facet, NVFP4", "float32", quantized);
+  totals.quantized.Add(quantized);
 }
 
 std::vector<std::filesystem::path> CaseFiles(const std::filesystem::path& folder) {
@@ -111,6 +128,7 @@ int Run(const std::vector<std::string>& arguments) {
   const std::vector<std::filesystem::path> files = CaseFiles(arguments[0]);
   ThreadPool threads(ThreadPool::UsableProcessors());
   Checks checks;
+  Totals totals;
   fmt::print("{:8} {:18} {:13} {:>6} {:>10} {:>9} {:>9} {:>9}\n", "case", "logits", "reference",
              "tokens", "error", "same top", "decided", "same");
   // One model at a time: both may not fit in a card's memory.
@@ -119,12 +137,13 @@ int Run(const std::vector<std::string>& arguments) {
     for (const std::filesystem::path& file : files) {
       const ReferenceCase reference(file, loaded.model().config());
       if (i == 2) {
-        CheckFolder(loaded, reference, threads, checks);
+        CheckFolder(loaded, reference, threads, checks, totals);
       } else {
-        ReportFolder(loaded, reference, threads);
+        ReportFolder(loaded, reference, threads, totals);
       }
     }
   }
+  PrintTotals(totals);
   fmt::print("{} passed, {} failed\n", checks.passed, checks.failed);
   return checks.failed == 0 ? 0 : 1;
 }
