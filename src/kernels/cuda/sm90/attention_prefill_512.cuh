@@ -39,6 +39,7 @@ struct Prefill512 {
   float* sum;        ///< [kRows], at the end
   uint64_t* weights_full;
   uint64_t* weights_empty;
+  uint64_t* sum_full;
 
   /// `shared` begins at a multiple of 1024 bytes.
   __device__ explicit Prefill512(uint8_t* shared)
@@ -48,7 +49,8 @@ struct Prefill512 {
         scale(reinterpret_cast<float*>(weights + 2 * kWeightsBytes)),
         sum(scale + 4 * kRows),
         weights_full(ring.empty + kSlots),
-        weights_empty(weights_full + 4) {}
+        weights_empty(weights_full + 4),
+        sum_full(weights_empty + 4) {}
 
   __device__ void InitBarriers() const {
     ring.InitBarriers(8);
@@ -56,6 +58,7 @@ struct Prefill512 {
       MbarrierInit(weights_full + i, 4);
       MbarrierInit(weights_empty + i, 8);
     }
+    MbarrierInit(sum_full, 4);
     MbarrierInitFence();
   }
 
@@ -197,6 +200,8 @@ struct Prefill512 {
       const float total = QuadSum(state.sum[r]);
       if (lane % 4 == 0) sum[my_row + 8 * r] = total;
     }
+    __syncwarp();
+    if (lane == 0) MbarrierArrive(sum_full);
   }
 
   /// Probabilities as the A operand of the second product: row m's 64 columns are its 128 bytes.
@@ -293,12 +298,10 @@ __global__ void __launch_bounds__(Prefill512::kThreads, 1)
   if (role == 0) {
     DecreaseRegisters<24>();
     if (threadIdx.x == 0) kernel.Feed(sequence, tiles, kv_head);
-    NamedBarrierSync(4, Kernel::kThreads);
   } else if (role == 1) {
     IncreaseRegisters<168>();
     kernel.Score(params, sequence, tiles, span, static_cast<const Query*>(params.query) + origin,
                  first, valid_rows, token_stride);
-    NamedBarrierSync(4, Kernel::kThreads);
   } else {
     IncreaseRegisters<160>();
     float left[64];
@@ -306,7 +309,7 @@ __global__ void __launch_bounds__(Prefill512::kThreads, 1)
 #pragma unroll
     for (int i = 0; i < 64; ++i) left[i] = right[i] = 0;
     kernel.Accumulate(tiles, role - 2, left, right);
-    NamedBarrierSync(4, Kernel::kThreads);
+    MbarrierWait(kernel.sum_full, 0);
 
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const int my_row = static_cast<int>(threadIdx.x) % kWarpgroup / 32 * 16 + lane / 4;
