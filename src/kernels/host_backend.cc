@@ -64,7 +64,8 @@ void HostBackend::BeginStep(const StepPlan& plan) {
   Assign(tokens_, plan.tokens);
   Assign(sequences_, plan.sequences);
   Assign(rings_, plan.rings);
-  for (const size_t kind : {0, 1}) Assign(frequencies_[kind], plan.frequencies[kind]);
+  for (const size_t kind : {size_t{0}, size_t{1}})
+    Assign(frequencies_[kind], plan.frequencies[kind]);
   causal_end_.clear();
   for (const StepSequence& sequence : sequences_) {
     for (int64_t i = 0; i < sequence.rows; ++i) {

@@ -56,7 +56,7 @@ void BeginStep(const Step& step) {
 }
 
 void ComputeAngles(const Step& step) {
-  for (const size_t full : {0, 1}) {
+  for (const size_t full : {size_t{0}, size_t{1}}) {
     const auto half = static_cast<int64_t>(step.frequencies[full].size());
     if (half > 0) step.backend.Angles(full, step.workspace.Angles(full != 0, step.tokens, half));
   }

@@ -42,7 +42,8 @@ Result<OrderedJson> ReadTokenizerConfig(const std::filesystem::path& path) {
 }
 
 /// A token stands as a string, or as an added token with its `content`.
-std::string TokenText(const OrderedJson& config, std::string_view key, std::string fallback) {
+std::string TokenText(const OrderedJson& config, std::string_view key,
+                      const std::string& fallback) {
   const OrderedJson& token = MemberOrNull(config, key);
   const OrderedJson& text = token.is_object() ? MemberOrNull(token, "content") : token;
   return text.is_string() ? text.get<std::string>() : fallback;

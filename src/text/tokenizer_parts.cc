@@ -8,10 +8,10 @@ using nlohmann::json;
 constexpr const char* kSpaceSymbol = "\xE2\x96\x81";  // U+2581, how the vocabulary spells a space
 
 const json& Member(const json& object, const char* key) {
-  static const json kNull;
-  if (!object.is_object()) return kNull;
+  static const json null;
+  if (!object.is_object()) return null;
   const auto found = object.find(key);
-  return found == object.end() ? kNull : *found;
+  return found == object.end() ? null : *found;
 }
 
 std::string Shown(const json& value) {

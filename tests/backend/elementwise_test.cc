@@ -198,8 +198,8 @@ TEST_P(ElementwiseTest, TopK) {
     Values x = RandomValues(3, width, 1);
     for (float& value : x.data) value = std::round(value * 1000) / 1000;  // many are equal
     x.data[static_cast<size_t>(width / 2)] = std::numeric_limits<float>::infinity();
-    x.data[static_cast<size_t>(2 * width - 1)] = std::numeric_limits<float>::quiet_NaN();
-    x.data[static_cast<size_t>(2 * width)] = -0.0f;
+    x.data[2 * static_cast<size_t>(width) - 1] = std::numeric_limits<float>::quiet_NaN();
+    x.data[2 * static_cast<size_t>(width)] = -0.0f;
     std::vector<RankedValue> expected(static_cast<size_t>(3 * k));
     std::vector<RankedValue> actual(expected.size());
     ASSERT_TRUE(ref_.TopK(x.view(), k, expected));

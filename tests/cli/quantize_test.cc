@@ -104,7 +104,7 @@ TEST_F(QuantizeTest, BytesAreTheFormatsDefinitionInEveryProfile) {
   }
   for (const std::string profile : {"div", "mul_rcp"}) {
     for (const std::string compat : {"0.44", "0.45"}) {
-      SCOPED_TRACE(profile + " " + compat);
+      SCOPED_TRACE(::testing::Message() << profile << " " << compat);
       const auto target =
           Make(profile + compat, CasePath("tiny"), {"--profile", profile, "--compat", compat});
       const auto after = RawTensors(target);

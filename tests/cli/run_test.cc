@@ -222,11 +222,11 @@ TEST_F(ScriptTest, CtrlCStopsCleanlyWithTheTextSoFar) {
 }
 
 TEST_F(ScriptTest, AReaderThatLeavesEndsTheAnswer) {
-  const auto result = RunProcess(
-      {"bash", "-c",
-       "set -o pipefail; \"$0\" run \"$1\" $'\\n' --raw --temperature 0 --max-tokens 8000 | "
-       "head -c 6",
-       FACET_BINARY, Script("script_loop").string()});
+  const std::string pipeline =
+      "set -o pipefail; \"$0\" run \"$1\" $'\\n' --raw --temperature 0 --max-tokens 8000 | "
+      "head -c 6";
+  const auto result =
+      RunProcess({"bash", "-c", pipeline, FACET_BINARY, Script("script_loop").string()});
   EXPECT_EQ(result.out, "ababab");
   EXPECT_EQ(result.exit_code, 4) << result.err;
   EXPECT_THAT(result.err, HasSubstr("Broken pipe"));

@@ -58,7 +58,7 @@ class FusedScalesTest : public ::testing::TestWithParam<std::string> {
   }
   std::filesystem::path Dequantized(const std::filesystem::path& model) {
     const Checkpoint checkpoint = Value(Checkpoint::Open(model));
-    const std::filesystem::path plain = model.string() + "-plain";
+    std::filesystem::path plain = model.string() + "-plain";
     ThreadPool threads(1);
     Value(DequantizeCheckpoint(checkpoint, plain, threads, kDefaultMaxShardBytes, {}));
     return plain;

@@ -145,8 +145,8 @@ class NaiveModel {
     const Rows table =
         Table(prefix + "pos_embedding", config_.vision->position_limit * 2, config_.hidden);
     for (size_t t = 0; t < x.size(); ++t) {
-      const Row& column = table[static_cast<size_t>(2 * image.positions[2 * t])];
-      const Row& row = table[static_cast<size_t>(2 * image.positions[2 * t + 1] + 1)];
+      const Row& column = table[2 * static_cast<size_t>(image.positions[2 * t])];
+      const Row& row = table[2 * static_cast<size_t>(image.positions[2 * t + 1]) + 1];
       for (size_t i = 0; i < column.size(); ++i) x[t][i] += column[i] + row[i];
     }
     x = LayerNorm(x, Vector(prefix + "pos_norm.weight", config_.hidden),

@@ -25,7 +25,7 @@ class OnHostBackend final : public HostBackend {
     sequences_.assign(plan.sequences.begin(), plan.sequences.end());
     rings_.assign(plan.rings.begin(), plan.rings.end());
     visible_end_.assign(plan.visible_end.begin(), plan.visible_end.end());
-    for (const size_t kind : {0, 1}) {
+    for (const size_t kind : {size_t{0}, size_t{1}}) {
       frequencies_[kind].assign(plan.frequencies[kind].begin(), plan.frequencies[kind].end());
     }
   }
@@ -120,7 +120,8 @@ class OnHostBackend final : public HostBackend {
     Call call(*device_);
     int32_t limit = 0;
     for (const int32_t position : positions) limit = std::max(limit, position + 1);
-    device_->AddPositions(call.Placed(table, 2 * limit * x.cols), positions, call.InOut(x));
+    device_->AddPositions(call.Placed(table, int64_t{2} * limit * x.cols), positions,
+                          call.InOut(x));
   }
   void SoftCap(float cap, Matrix x) override {
     Call call(*device_);

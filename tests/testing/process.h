@@ -68,6 +68,7 @@ struct Pipe {
   ::signal(SIGPIPE, SIG_DFL);
   for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   if (options.folder.empty() || ::chdir(options.folder.c_str()) == 0) {

@@ -111,7 +111,7 @@ void CpuBackend::Attention(const AttentionShape& shape,
   const std::vector<Task> tasks = TasksOf(shape, sequences);
   const auto task_count = static_cast<int64_t>(tasks.size());
   const int64_t partial_floats = AttentionPartial::Floats(shape.head_dim);
-  if (task_count >= 2 * pool_.threads()) {
+  if (task_count >= int64_t{2} * pool_.threads()) {
     const int64_t thread_floats = kScoreFloats + 2 * partial_floats;
     auto* memory = static_cast<float*>(Scratch(pool_.threads() * thread_floats * 4));
     pool_.ParallelFor(task_count, 1, [&](int64_t task, int64_t, int worker) {
@@ -122,7 +122,7 @@ void CpuBackend::Attention(const AttentionShape& shape,
   }
   // Too few blocks for the threads: one block after the other, its segments side by side, a wave of
   // them at a time so that the memory stays bounded.
-  const int64_t wave = 4 * pool_.threads();
+  const int64_t wave = int64_t{4} * pool_.threads();
   auto* memory = static_cast<float*>(
       Scratch((pool_.threads() * kScoreFloats + (wave + 1) * partial_floats) * 4));
   float* partials = memory + pool_.threads() * kScoreFloats;

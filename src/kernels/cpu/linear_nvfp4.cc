@@ -82,7 +82,7 @@ HWY_INLINE void PackHalf(V values, float inverse, int64_t half, int64_t lane, W4
   const auto high = hn::InterleaveUpper(d16, hn::BitCast(d16, first), hn::BitCast(d16, second));
   hn::Store(hn::BitCast(d8, low), d8, packed);
   hn::Store(hn::BitCast(d8, high), d8, packed + 16);
-  for (int digit = 0; digit < kDigits; ++digit) {
+  for (int64_t digit = 0; digit < kDigits; ++digit) {
     std::memcpy(chunk.digits[digit][2 * half] + 4 * lane, packed + 8 * digit, 4);
     std::memcpy(chunk.digits[digit][2 * half + 1] + 4 * lane, packed + 8 * digit + 4, 4);
   }

@@ -89,11 +89,8 @@ TEST(ModelConfigTest, PerLayerSpellingMeansTheSame) {
 TEST(ModelConfigTest, AbsentGlobalHeadsMeanKeyValueHeads) {
   for (const bool erase : {false, true}) {
     json config = Config12B();
-    if (erase) {
-      config["text_config"].erase("num_global_key_value_heads");
-    } else {
-      config["text_config"]["num_global_key_value_heads"] = nullptr;
-    }
+    config["text_config"]["num_global_key_value_heads"] = nullptr;
+    if (erase) config["text_config"].erase("num_global_key_value_heads");
     EXPECT_EQ(Parsed(config).layers[5].kv_heads, 8);
   }
   json config = Config12B();

@@ -155,7 +155,8 @@ inline std::string WriteJpeg(const JpegSpec& spec, int width, int height,
                       static_cast<unsigned>(spec.app1.size()));
   }
   for (int y = 0; y < height; ++y) {
-    JSAMPROW row = const_cast<JSAMPROW>(samples.data()) + y * width * info.input_components;
+    JSAMPROW row =
+        const_cast<JSAMPROW>(samples.data()) + std::ptrdiff_t{y} * width * info.input_components;
     jpeg_write_scanlines(&info, &row, 1);
   }
   jpeg_finish_compress(&info);

@@ -53,7 +53,7 @@ TEST_F(OwnTemplateTest, ContentInAllItsShapes) {  // C18
 }
 
 TEST_F(OwnTemplateTest, TheLastMessageIsContinued) {  // C18
-  const auto text = [this](Content content) {
+  const auto text = [this](const Content& content) {
     return Value(template_.Render(
         {.messages = {{.role = "user", .content = "n"}, {.role = "assistant", .content = content}},
          .continue_last_message = true}));

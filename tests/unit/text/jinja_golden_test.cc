@@ -30,7 +30,7 @@ std::string TemplateOf(const Json& entry) {
   if (!std::filesystem::exists(path)) {
     throw std::runtime_error("test data is missing: run scripts/setup-test-npm.sh first");
   }
-  const std::string text = Value(ReadFile(path, size_t{4} << 20));
+  std::string text = Value(ReadFile(path, size_t{4} << 20));
   if (path.extension() != ".json") return text;
   return Json::parse(text)["chat_template"].get<std::string>();
 }

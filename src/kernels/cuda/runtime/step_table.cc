@@ -102,7 +102,7 @@ void StepTable::Layout(const StepPlan& plan) {
   ids_ = Place(BytesOf(tokens_, sizeof(int32_t)));
   positions_ = Place(BytesOf(tokens_, sizeof(int64_t)));
   visible_end_ = has_images_ ? Place(BytesOf(tokens_, sizeof(int64_t))) : kNone;
-  for (const size_t kind : {0, 1}) {
+  for (const size_t kind : {size_t{0}, size_t{1}}) {
     frequencies_[kind] = Place(static_cast<int64_t>(plan.frequencies[kind].size_bytes()));
   }
   slots_ = Place(BytesOf(rings, sizeof(CacheSlot)));
@@ -115,7 +115,7 @@ void StepTable::Fill(const StepPlan& plan, std::byte* host) const {
   };
   copy(ids_, plan.tokens);
   if (has_images_) copy(visible_end_, plan.visible_end);
-  for (const size_t kind : {0, 1}) copy(frequencies_[kind], plan.frequencies[kind]);
+  for (const size_t kind : {size_t{0}, size_t{1}}) copy(frequencies_[kind], plan.frequencies[kind]);
   auto* position = reinterpret_cast<int64_t*>(host + positions_);
   for (const StepSequence& sequence : sequences_) {
     for (int64_t i = 0; i < sequence.rows; ++i) *position++ = sequence.first_position + i;
