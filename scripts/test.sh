@@ -21,8 +21,9 @@ ctest --preset asan -j "$jobs" -L '^(unit|backend|fuzz)$'
 
 step "thread sanitizer"
 cmake --preset tsan >/dev/null
-cmake --build --preset tsan -j "$jobs" --target test_base
-ctest --preset tsan -j "$jobs" -R '^test_base\.'
+cmake --build --preset tsan -j "$jobs" --target test_base suite_backend
+# The thread pool, and every operation that shares its work among threads.
+ctest --preset tsan -j "$jobs" -R '^(test_base|suite_backend)\.'
 
 step "CUDA: compiles for sm_90a"
 if scripts/find-nvcc.sh >/dev/null; then
