@@ -18,6 +18,7 @@ namespace {
 
 double MedianOf(int runs, const std::function<double()>& measure) {
   std::vector<double> values;
+  values.reserve(static_cast<size_t>(runs));
   for (int i = 0; i < runs; ++i) values.push_back(measure());
   const auto middle = values.begin() + runs / 2;
   std::ranges::nth_element(values, middle);

@@ -140,6 +140,7 @@ class Meter {
 
 std::vector<SpeedCase> CasesOf(const SpeedOptions& options) {
   std::vector<SpeedCase> cases;
+  cases.reserve(options.prompts.size() + options.depths.size() * options.batches.size());
   for (const int64_t prompt : options.prompts) {
     cases.push_back({.kind = SpeedKind::kPrefill, .tokens = prompt});
   }

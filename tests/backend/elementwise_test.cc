@@ -31,6 +31,7 @@ TEST_P(ElementwiseTest, Embed) {
   ForShapes([&](int64_t tokens, int64_t width) {
     const Bf16Values table(50, width, 1);
     std::vector<int32_t> ids;
+    ids.reserve(static_cast<size_t>(tokens));
     for (int64_t t = 0; t < tokens; ++t) ids.push_back(static_cast<int32_t>((7 * t + 49) % 50));
     const StepSequence sequence{.rows = tokens, .first_position = 3};
     Values expected(tokens, width);

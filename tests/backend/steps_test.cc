@@ -204,6 +204,7 @@ Heads ComputeHeads(HostBackend& backend, const HeadsProblem& problem, const Grou
   const Bf16Values query_norm(1, shape.head_dim, 3, 2);
   const Bf16Values key_norm(1, shape.head_dim, 4, 2);
   std::vector<double> frequencies;
+  frequencies.reserve(static_cast<size_t>(shape.head_dim / 2));
   for (int64_t i = 0; i < shape.head_dim / 2; ++i) {
     frequencies.push_back(
         std::pow(1e4, -2.0 * static_cast<double>(i) / static_cast<double>(shape.head_dim)));

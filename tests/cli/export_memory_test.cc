@@ -43,6 +43,7 @@ void MakeLargeModel(const std::filesystem::path& folder) {
   const auto config = Value(ModelConfig::Parse(testing::ReadBytes(folder / "config.json")));
   const std::vector<TensorSpec> specs = TensorSpecs(config);
   std::vector<SafetensorsTensor> tensors;
+  tensors.reserve(specs.size());
   for (const TensorSpec& spec : specs) tensors.push_back({spec.name, DType::kBF16, spec.shape});
   SafetensorsWriter writer =
       Value(SafetensorsWriter::Create(folder / "model.safetensors", std::move(tensors)));

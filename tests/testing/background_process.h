@@ -22,6 +22,7 @@ class BackgroundProcess {
   explicit BackgroundProcess(const std::vector<std::string>& command,
                              const std::filesystem::path& out = "/dev/null") {
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     pid_ = ::fork();

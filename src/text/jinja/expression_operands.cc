@@ -57,8 +57,9 @@ Result<ExprPtr> ExpressionParser::ParseNumber() {
     digits.remove_prefix(2);
   }
   int64_t value = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, value, base);
+  const char* begin = digits.data();
+  const char* end = begin + digits.size();
+  const auto [stop, error] = std::from_chars(begin, end, value, base);
   if (error == std::errc::result_out_of_range) {
     return Fail(ErrorCode::kUnsupported, "line {}: an integer beyond 64 bits", token.line);
   }
