@@ -110,6 +110,25 @@ void TestBf16(const Shape& shape) {
       });
 }
 
+/// Up to the split kernel's limit a token's result does not depend on how many there are.
+void TestAlone(int64_t tokens, int64_t fewer, int64_t rows, int64_t cols) {
+  const FileWeight weight(rows, cols, 5, false);
+  DeviceArray<uint8_t> packed(PackedBytes(rows, cols));
+  Check(PackNvfp4OnDevice(weight.view(), packed.data(), nullptr), "pack");
+  const RandomBf16 data(tokens * cols, 11);
+  const auto product = [&](int64_t count) {
+    DeviceArray<float> out(count * rows);
+    LinearNvfp4Desc desc{{data.data(), count, cols, cols}, packed.data(), {}, 1};
+    desc.parts[0] = {rows, 1.0f, out.data(), rows};
+    Check(LinearNvfp4Prefill(desc, nullptr), "alone");
+    return out.ToHost();
+  };
+  const std::vector<float> few = product(fewer);
+  const std::vector<float> many = product(tokens);
+  Report(Name("alone", tokens, rows, cols),
+         std::memcmp(few.data(), many.data(), few.size() * sizeof(float)) == 0, 0);
+}
+
 /// Query, key and value as one product into three outputs.
 void TestParts(int64_t tokens, std::array<int64_t, 3> rows, int64_t cols) {
   const RandomBf16 data(tokens * cols, 11);
@@ -254,6 +273,9 @@ void TestAll() {
   for (const Shape& shape :
        std::vector<Shape>{{1, 40, 192}, {40, 1000, 192}, {300, 192, 640}, {1000, 3840, 6912, 8192}})
     TestBf16(shape);
+  TestAlone(128, 20, 8192, 3840);
+  TestAlone(128, 50, 3840, 4096);
+  TestAlone(60, 30, 192, 576);
   TestParts(50, {256, 128, 128}, 192);
   TestParts(300, {256, 120, 136}, 208);
 }

@@ -31,4 +31,44 @@ __device__ inline void DecodeFragment(uint32_t word, uint32_t upper, uint32_t lo
   fragment[3] = MultiplyBf16x2(PairBits(3, word), lower);
 }
 
+/// The multipliers of a row's four scales as BF16 numbers: those of blocks 0 and 2 (low, high), and
+/// of blocks 1 and 3.
+struct RowScales {
+  uint32_t even;
+  uint32_t odd;
+};
+
+__device__ inline RowScales MakeRowScales(uint32_t bytes) {
+  return {__byte_perm(bytes, 0, 0x4240) * 16 + 0x76007600u,
+          __byte_perm(bytes, 0, 0x4341) * 16 + 0x76007600u};
+}
+
+/// A pair of BF16 numbers times one half of another pair; the multiplication itself takes the half.
+__device__ inline uint32_t MultiplyByHalf(uint32_t pair, uint32_t scales, bool high) {
+  uint32_t product;
+  if (high) {
+    asm("{\n.reg .b16 l, h;\n.reg .b32 s;\nmov.b32 {l, h}, %2;\nmov.b32 s, {h, h};\n"
+        "mul.rn.bf16x2 %0, %1, s;\n}"
+        : "=r"(product)
+        : "r"(pair), "r"(scales));
+  } else {
+    asm("{\n.reg .b16 l, h;\n.reg .b32 s;\nmov.b32 {l, h}, %2;\nmov.b32 s, {l, l};\n"
+        "mul.rn.bf16x2 %0, %1, s;\n}"
+        : "=r"(product)
+        : "r"(pair), "r"(scales));
+  }
+  return product;
+}
+
+/// DecodeFragment() of word `block` of a record.
+__device__ inline void DecodeFragment(uint32_t word, const RowScales& upper, const RowScales& lower,
+                                      int block, uint32_t (&fragment)[4]) {
+  const uint32_t up = block % 2 == 0 ? upper.even : upper.odd;
+  const uint32_t low = block % 2 == 0 ? lower.even : lower.odd;
+  fragment[0] = MultiplyByHalf(PairBits(0, word), up, block > 1);
+  fragment[1] = MultiplyByHalf(PairBits(1, word), low, block > 1);
+  fragment[2] = MultiplyByHalf(PairBits(2, word), up, block > 1);
+  fragment[3] = MultiplyByHalf(PairBits(3, word), low, block > 1);
+}
+
 }  // namespace facet::cuda

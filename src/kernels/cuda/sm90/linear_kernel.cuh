@@ -6,11 +6,11 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/nvfp4_decode.cuh"
 #include "kernels/cuda/sm90/linear_epilogue.cuh"
+#include "kernels/cuda/sm90/linear_multiply.cuh"
 #include "kernels/cuda/sm90/linear_tile.cuh"
 #include "kernels/cuda/sm90/ptx_cluster.cuh"
-#include "kernels/cuda/sm90/ptx_wgmma.cuh"
+#include "kernels/cuda/sm90/tensor_map.cuh"
 
 namespace facet::cuda::sm90 {
 
@@ -93,7 +93,7 @@ template <class Tile>
 __device__ inline void LoadWeights(const LinearArgs& args, const SharedLayout<Tile>& shared,
                                    const TilePosition& tile, int step, int stage) {
   constexpr bool kPacked = Tile::kWeights == WeightForm::kNvfp4;
-  constexpr int kRecordWords = static_cast<int>(kPackRecordBytes) / 4;
+  constexpr int kRecordWords = static_cast<int>(kPackRecordBytes / kMapWordBytes);
   MbarrierExpect(shared.Full(stage), Tile::kInputBytes + Tile::kWeightBytes);
   LoadBox(shared.Weights(stage), &args.weights, step * (kPacked ? kRecordWords : kStepCols),
           kPacked ? tile.first_row / 16 : tile.first_row, shared.Full(stage));
@@ -114,7 +114,7 @@ __device__ inline void Produce(const LinearArgs& args, const SharedLayout<Tile>&
     const TilePosition tile = walk.At(index);
     for (int step = tile.first_step; step < tile.last_step; ++step) {
       if (loaded >= early) {
-        MbarrierWaitCluster(shared.Empty(ring.stage), ring.parity ^ 1);
+        MbarrierWait(shared.Empty(ring.stage), ring.parity ^ 1);
         LoadWeights(args, shared, tile, step, ring.stage);
       } else {
         ++loaded;
@@ -132,89 +132,6 @@ __device__ inline void ReleaseStage(const SharedLayout<Tile>& shared, int stage)
   if (threadIdx.x % 32 == 0) MbarrierArrive(shared.Empty(stage));
 }
 
-/// A lane's words and scales of one record.
-struct LaneRecord {
-  uint4 words;
-  uint2 scales;  // of row g, of row g + 8
-};
-
-__device__ inline LaneRecord ReadRecord(uint32_t record) {
-  const uint32_t lane = threadIdx.x % 32;
-  LaneRecord result;
-  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(result.words.x), "=r"(result.words.y), "=r"(result.words.z),
-                 "=r"(result.words.w)
-               : "r"(record + 16 * lane));
-  asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];"
-               : "=r"(result.scales.x), "=r"(result.scales.y)
-               : "r"(record + static_cast<uint32_t>(kPackCodeBytes) + 8 * (lane / 4)));
-  return result;
-}
-
-__device__ inline uint32_t WordOf(const uint4& words, int index) {
-  return index == 0 ? words.x : index == 1 ? words.y : index == 2 ? words.z : words.w;
-}
-
-/// One stage's products for a consumer with packed weights. Fragments of a stage's four steps have
-/// registers of their own, so that two steps can be under way while the next one is decoded; after
-/// the second one, nothing of the stage before is.
-template <class Tile, typename Release>
-__device__ inline void MultiplyPacked(uint32_t weights, uint32_t input, uint32_t consumer,
-                                      bool accumulate,
-                                      float (&acc)[Tile::kBlocks][Tile::kTokens / 2],
-                                      const Release& release_previous) {
-  const uint32_t warp = threadIdx.x % 128 / 32;
-  LaneRecord records[Tile::kBlocks];
-#pragma unroll
-  for (int block = 0; block < Tile::kBlocks; ++block) {
-    const uint32_t row_tile = 4 * (consumer * Tile::kBlocks + block) + warp;
-    records[block] = ReadRecord(weights + row_tile * static_cast<uint32_t>(kPackRecordBytes));
-  }
-  const uint64_t b = SwizzledOperand(input, 16, 1024);
-  uint32_t fragments[4][Tile::kBlocks][4];
-#pragma unroll
-  for (int j = 0; j < 4; ++j) {
-#pragma unroll
-    for (int block = 0; block < Tile::kBlocks; ++block) {
-      DecodeFragment(WordOf(records[block].words, j), ScalePair(records[block].scales.x, j),
-                     ScalePair(records[block].scales.y, j), fragments[j][block]);
-    }
-    WgmmaFence();
-#pragma unroll
-    for (int block = 0; block < Tile::kBlocks; ++block) {
-      const uint32_t(&a)[4] = fragments[j][block];
-      WgmmaRegisters<Tile::kTokens>(acc[block], a[0], a[1], a[2], a[3], b + j * kOperandK16,
-                                    accumulate || j > 0);
-    }
-    WgmmaCommit();
-    WgmmaWait<1>();
-    if (j == 1) release_previous();
-  }
-}
-
-/// The same with BF16 weights in shared memory.
-template <class Tile, typename Release>
-__device__ inline void MultiplyBf16(uint32_t weights, uint32_t input, uint32_t consumer,
-                                    bool accumulate, float (&acc)[Tile::kBlocks][Tile::kTokens / 2],
-                                    const Release& release_previous) {
-  constexpr uint32_t kBlockBytes = 64 * kStepCols * 2;
-  const uint64_t b = SwizzledOperand(input, 16, 1024);
-  WgmmaFence();
-#pragma unroll
-  for (int j = 0; j < 4; ++j) {
-#pragma unroll
-    for (int block = 0; block < Tile::kBlocks; ++block) {
-      const uint64_t a =
-          SwizzledOperand(weights + (consumer * Tile::kBlocks + block) * kBlockBytes, 16, 1024);
-      WgmmaShared<Tile::kTokens>(acc[block], a + j * kOperandK16, b + j * kOperandK16,
-                                 accumulate || j > 0);
-    }
-  }
-  WgmmaCommit();
-  WgmmaWait<1>();
-  release_previous();
-}
-
 /// The sum over a tile's steps.
 template <class Tile>
 __device__ inline void MultiplyTile(const SharedLayout<Tile>& shared, const TilePosition& tile,
@@ -225,7 +142,7 @@ __device__ inline void MultiplyTile(const SharedLayout<Tile>& shared, const Tile
     if (previous >= 0) ReleaseStage(shared, previous);
   };
   for (int step = tile.first_step; step < tile.last_step; ++step) {
-    MbarrierWaitCluster(shared.Full(ring.stage), ring.parity);
+    MbarrierWait(shared.Full(ring.stage), ring.parity);
     const uint32_t weights = shared.Weights(ring.stage);
     const uint32_t input = shared.Input(ring.stage);
     const bool accumulate = step > tile.first_step;

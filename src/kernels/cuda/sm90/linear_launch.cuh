@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "kernels/cuda/sm90/linear_call.h"
 #include "kernels/cuda/sm90/linear_kernel.cuh"
@@ -25,9 +26,10 @@ cudaError_t EncodeMaps(const LinearCall& call, LinearArgs* args) {
         &args->weights);
   } else {
     const int64_t row_bytes = PackedColTiles(call.x.cols) * kPackRecordBytes;
-    return EncodeWordMap({call.weights, PackedRowTiles(call.rows), row_bytes / 4, row_bytes,
-                          Tile::kFeatures / 16, static_cast<int>(kPackRecordBytes) / 4},
-                         &args->weights);
+    return EncodeWordMap(
+        {call.weights, PackedRowTiles(call.rows), row_bytes / kMapWordBytes, row_bytes,
+         Tile::kFeatures / 16, static_cast<int>(kPackRecordBytes / kMapWordBytes)},
+        &args->weights);
   }
 }
 
@@ -89,12 +91,11 @@ struct TileChoice {
 };
 
 /// The outline and the number of splits that promise the shortest time.
-template <size_t kCount>
-TileChoice ChooseTile(const std::array<TileOutline, kCount>& outlines, const LinearCall& call,
-                      int processors) {
+inline TileChoice ChooseTile(std::span<const TileOutline> outlines, const LinearCall& call,
+                             int processors) {
   TileChoice best;
   double best_ns = 0;
-  for (size_t i = 0; i < kCount; ++i) {
+  for (size_t i = 0; i < outlines.size(); ++i) {
     const TileOutline& outline = outlines[i];
     const int64_t tiles =
         CeilDivide(call.rows, outline.features) * CeilDivide(call.x.tokens, outline.tokens);
@@ -120,26 +121,27 @@ using NarrowTile = LinearTile<kForm, 4, 1, 64, true, kOutput>;
 template <WeightForm kForm, OutForm kOutput>
 using NarrowestTile = LinearTile<kForm, 4, 1, 32, true, kOutput>;
 
+/// Packed weights have the split kernel (linear_split.h) for few tokens: no narrow tiles.
 template <WeightForm kForm, OutForm kOutput>
 cudaError_t LaunchForTokens(const LinearCall& call, cudaStream_t stream) {
   constexpr std::array<TileOutline, 4> kOutlines = {{{128, 256, 1, 650, 4000, 0},
                                                      {256, 128, kMaxSplits, 720, 4000, 4000},
                                                      {256, 64, kMaxSplits, 450, 4000, 4000},
                                                      {256, 32, kMaxSplits, 420, 4000, 4000}}};
+  constexpr size_t kUsable = kForm == WeightForm::kNvfp4 ? 2 : kOutlines.size();
   int processors = 0;
   const cudaError_t error = MultiprocessorCount(&processors);
   if (error != cudaSuccess) return error;
-  const TileChoice choice = ChooseTile(kOutlines, call, processors);
-  switch (choice.outline) {
-    case 0:
-      return Launch<WideTile<kForm, kOutput>>(call, choice.splits, processors, stream);
-    case 1:
-      return Launch<MiddleTile<kForm, kOutput>>(call, choice.splits, processors, stream);
-    case 2:
+  const TileChoice choice = ChooseTile(std::span(kOutlines).first(kUsable), call, processors);
+  if constexpr (kForm == WeightForm::kBf16) {
+    if (choice.outline == 2)
       return Launch<NarrowTile<kForm, kOutput>>(call, choice.splits, processors, stream);
-    default:
+    if (choice.outline == 3)
       return Launch<NarrowestTile<kForm, kOutput>>(call, choice.splits, processors, stream);
   }
+  return choice.outline == 0
+             ? Launch<WideTile<kForm, kOutput>>(call, choice.splits, processors, stream)
+             : Launch<MiddleTile<kForm, kOutput>>(call, choice.splits, processors, stream);
 }
 
 }  // namespace facet::cuda::sm90

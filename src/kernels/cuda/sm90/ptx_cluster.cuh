@@ -29,6 +29,14 @@ __device__ inline void ClusterSync() {
                    : "memory");
 }
 
+/// The two halves of a ClusterSync() that orders no memory accesses.
+__device__ inline void ClusterArriveRelaxed() {
+  asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+}
+__device__ inline void ClusterWait() {
+  asm volatile("barrier.cluster.wait.aligned;" ::: "memory");
+}
+
 /// Arrives at a barrier of any CTA of the cluster (ClusterAddress).
 __device__ inline void MbarrierArriveCluster(uint32_t barrier) {
   asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(barrier)

@@ -41,7 +41,7 @@ cudaError_t EncodeBf16Map(const BoxedMatrix& matrix, CUtensorMap* map) {
 }
 
 cudaError_t EncodeWordMap(const BoxedMatrix& matrix, CUtensorMap* map) {
-  return Encode(matrix, CU_TENSOR_MAP_DATA_TYPE_INT32, CU_TENSOR_MAP_SWIZZLE_NONE, map);
+  return Encode(matrix, CU_TENSOR_MAP_DATA_TYPE_INT64, CU_TENSOR_MAP_SWIZZLE_NONE, map);
 }
 
 }  // namespace sm90

@@ -16,6 +16,8 @@ TensorMapEncode FindTensorMapEncode();
 
 namespace sm90 {
 
+inline constexpr int64_t kMapWordBytes = 8;
+
 /// A row-major matrix and the box that is copied at a time.
 struct BoxedMatrix {
   const void* data = nullptr;  ///< 16-byte aligned
@@ -29,7 +31,7 @@ struct BoxedMatrix {
 /// BF16, boxes of 64 columns, in the 128-byte swizzle that wgmma reads.
 cudaError_t EncodeBf16Map(const BoxedMatrix& matrix, CUtensorMap* map);
 
-/// 32-bit words, boxes as they are.
+/// Words of kMapWordBytes, at most 256 in a row of a box; boxes as they are.
 cudaError_t EncodeWordMap(const BoxedMatrix& matrix, CUtensorMap* map);
 
 }  // namespace sm90
