@@ -33,9 +33,7 @@ __device__ inline void ClusterSync() {
 __device__ inline void ClusterArriveRelaxed() {
   asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
 }
-__device__ inline void ClusterWait() {
-  asm volatile("barrier.cluster.wait.aligned;" ::: "memory");
-}
+__device__ inline void ClusterWait() { asm volatile("barrier.cluster.wait.aligned;" ::: "memory"); }
 
 /// Arrives at a barrier of any CTA of the cluster (ClusterAddress).
 __device__ inline void MbarrierArriveCluster(uint32_t barrier) {
