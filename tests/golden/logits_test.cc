@@ -56,9 +56,11 @@ TestMedium ImageAt(const std::string& name, int64_t first) {
 
 class LogitsTest : public ::testing::TestWithParam<std::string> {
  protected:
-  void ExpectLast(const TestPrompt& prompt, const std::string& name) {
+  /// `cuts`: where the prompt is cut into steps.
+  void ExpectLast(const TestPrompt& prompt, const std::string& name,
+                  std::vector<int64_t> cuts = {}) {
     const std::vector<float> expected = Reference().F32(name);
-    const std::vector<float> logits = AllLogits(loaded_, prompt);
+    const std::vector<float> logits = AllLogits(loaded_, prompt, std::move(cuts));
     ASSERT_LE(expected.size(), logits.size());
     const double error = RelativeError(std::span(logits).last(expected.size()), expected);
     RecordProperty(name, std::to_string(error));
@@ -70,6 +72,19 @@ class LogitsTest : public ::testing::TestWithParam<std::string> {
 
 TEST_P(LogitsTest, Text) {
   ExpectLast({.tokens = Ids("text.ids"), .media = {}}, "text.logits_last32");
+}
+
+// Steps of as many rows follow each other: a backend may replay one for another.
+TEST_P(LogitsTest, TextInStepsOfOneLength) {
+  const std::vector<int32_t> ids = Ids("text.ids");
+  for (const int64_t length : {3, 16}) {
+    SCOPED_TRACE("steps of " + std::to_string(length));
+    std::vector<int64_t> cuts;
+    for (auto cut = length; cut < static_cast<int64_t>(ids.size()); cut += length) {
+      cuts.push_back(cut);
+    }
+    ExpectLast({.tokens = ids, .media = {}}, "text.logits_last32", cuts);
+  }
 }
 
 TEST_P(LogitsTest, LastHiddenState) {

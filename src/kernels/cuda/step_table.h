@@ -14,11 +14,10 @@
 
 namespace facet::cuda {
 
-/// The step begun last. Device addresses stay the same while steps of the same numbers of rows
-/// follow each other and base() stays, so that recorded launches may hold them.
+/// The step begun last. Device addresses are the same for all steps of the same numbers of rows
+/// while base() stays, so that recorded launches may hold them.
 class StepTable {
  public:
-  /// `layers` x sequences of `plan.rings` are laid out for every layer.
   void Begin(const StepPlan& plan, cudaStream_t stream);
   ~StepTable();
   StepTable() = default;
@@ -30,6 +29,9 @@ class StepTable {
   /// One past the last position of any sequence.
   int64_t depth() const { return depth_; }
   const void* base() const { return device_.as<void>(); }
+  /// Whether kernels find all that they need of the step in device memory. Where a sequence has
+  /// many rows, a launch carries its positions and rings with it.
+  bool IsReplayable() const { return few_row_count_ == static_cast<int64_t>(sequences_.size()); }
 
   // Device memory.
   const int32_t* ids() const { return At<int32_t>(ids_); }

@@ -212,7 +212,7 @@ void CudaBackend::RunStep(StepRecordings* recordings, uint64_t variant,
                           const std::function<void()>& operations) {
   // Larger steps run longer than their launches take.
   constexpr int64_t kMostRecordedTokens = 128;
-  if (recordings == nullptr || step_.tokens() > kMostRecordedTokens) {
+  if (recordings == nullptr || step_.tokens() > kMostRecordedTokens || !step_.IsReplayable()) {
     operations();
     return;
   }
