@@ -68,10 +68,6 @@ class Backend {
   /// they know. Either borrows from the host's, which must stay, or adds what it made to `memory`.
   virtual Weight Place(const Weight& weight, std::vector<Buffer>& memory) = 0;
 
-  /// Bytes that Place() takes for a weight of this shape, whose pointers may be null; 0 where it
-  /// borrows.
-  virtual int64_t PlacedBytes(const Weight& weight) const = 0;
-
   /// The same for weights that one operation multiplies by the same input, in the order that its
   /// step names them. Only that operation may use them: they may have become one.
   virtual void PlaceGroup(LinearGroup group, std::span<Weight> weights,
@@ -79,6 +75,10 @@ class Backend {
 
   /// The same for a vector or table of BF16 numbers.
   virtual const uint16_t* Place(std::span<const uint16_t> values, std::vector<Buffer>& memory) = 0;
+
+  /// Bytes that Place() takes for a weight of this shape, whose pointers may be null; 0 where it
+  /// borrows.
+  virtual int64_t PlacedBytes(const Weight& weight) const = 0;
 
   /// Element type of cached keys and values: kF32 or kBF16.
   virtual DType cache_dtype() const = 0;
@@ -98,10 +98,10 @@ class Backend {
   /// Recordings for steps whose buffers have one owner; null where the backend makes none.
   virtual std::unique_ptr<StepRecordings> MakeRecordings() = 0;
 
-  /// Runs `operations`, which may call the operations from here to GateUp() for the step begun
-  /// last, and RmsNorm(). With recordings, a backend may replay what an earlier call did for a plan
-  /// of the same numbers of rows and the same `variant` instead; so what they do must depend on the
-  /// plan, the variant and the recordings' owner alone.
+  /// Runs `operations` on the step begun last. With recordings, a backend may replay what an
+  /// earlier call did for a plan of the same numbers of rows and the same `variant` instead: then
+  /// they may call the operations from here to GateUp() and RmsNorm() alone, and what they do must
+  /// depend on the plan, the variant and the recordings' owner alone.
   virtual void RunStep(StepRecordings* recordings, uint64_t variant,
                        const std::function<void()>& operations) = 0;
 

@@ -11,10 +11,6 @@
 namespace facet {
 namespace {
 
-std::string AttentionLayers(const AttentionShape& shape) {
-  return fmt::format("attention, {} layers", shape.window > 0 ? "sliding" : "full");
-}
-
 std::vector<Route> RefRoutes(const RouteNeeds& needs) {
   const auto plain = [](std::string layers) {
     return Route{.layers = std::move(layers),
@@ -84,6 +80,10 @@ Result<std::vector<Route>> RoutesOf(std::string_view backend, const RouteNeeds& 
       break;
   }
   return CpuRoutes(needs);
+}
+
+std::string AttentionLayers(const AttentionShape& shape) {
+  return fmt::format("attention, {} layers", shape.window > 0 ? "sliding" : "full");
 }
 
 std::string Describe(const Route& route) {

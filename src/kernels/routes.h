@@ -31,6 +31,9 @@ struct RouteNeeds {
 /// errors; nothing is allocated on the device.
 Result<std::vector<Route>> RoutesOf(std::string_view backend, const RouteNeeds& needs);
 
+/// Route::layers of attention: "attention, sliding layers".
+std::string AttentionLayers(const AttentionShape& shape);
+
 /// "NVFP4 linears: decoded to … (no FP4 units: …)".
 std::string Describe(const Route& route);
 

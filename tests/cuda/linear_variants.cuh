@@ -24,7 +24,7 @@ cudaError_t LaunchVariant(const LinearNvfp4Desc& desc, cudaStream_t stream) {
   sm90::LinearCall call;
   if (!sm90::MakeCall(desc, &call)) return cudaErrorInvalidValue;
   int processors = 0;
-  const cudaError_t error = sm90::MultiprocessorCount(&processors);
+  const cudaError_t error = MultiprocessorCount(&processors);
   if (error != cudaSuccess) return error;
   const auto steps = static_cast<unsigned>(PackedColTiles(desc.x.cols));
   const auto splits = std::min<unsigned>(kSplits, std::bit_floor(steps));

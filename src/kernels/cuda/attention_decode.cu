@@ -3,13 +3,13 @@
 
 #include "kernels/cuda/attention_decode_kernel.cuh"
 #include "kernels/cuda/attention_merge.cuh"
+#include "kernels/cuda/launch.cuh"
 
 namespace facet::cuda {
 namespace {
 
 bool Fits(const AttentionDesc& shape) {
-  return (shape.head_dim == 256 || shape.head_dim == 512) && shape.heads % shape.kv_heads == 0 &&
-         kItemRows % (shape.heads / shape.kv_heads) == 0;
+  return FitsTensorCores(shape.head_dim, shape.heads, shape.kv_heads, kItemRows);
 }
 
 int64_t StoredRows(const AttentionDecodeDesc& desc) {
@@ -28,52 +28,31 @@ int64_t MaxItems(const AttentionDecodeDesc& desc) {
   return desc.count * tiles * splits * shape.kv_heads;
 }
 
-/// The kernel's launch may overlap the end of the one before it.
-template <typename Kernel>
-cudaError_t LaunchOverlapped(Kernel kernel, dim3 grid, int threads, int shared_bytes,
-                             const DecodeParams& params, cudaStream_t stream) {
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t config{};
-  config.gridDim = grid;
-  config.blockDim = dim3(static_cast<unsigned>(threads));
-  config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
-  config.stream = stream;
-  config.attrs = &attribute;
-  config.numAttrs = 1;
-  return cudaLaunchKernelEx(&config, kernel, params);
-}
-
 template <int kHeadDim, typename Query, typename Out>
 cudaError_t LaunchTyped(const AttentionDecodeDesc& desc, const DecodeParams& params,
                         cudaStream_t stream) {
   constexpr int kShared = sizeof(typename Decode<kHeadDim>::Shared);
   static_assert(kShared <= 227 * 1024);
-  int device = 0;
   int processors = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
-  }
-  if (error == cudaSuccess) {
-    error = cudaFuncSetAttribute(AttentionDecodeKernel<kHeadDim, Query>,
-                                 cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
-  }
+  cudaError_t error = MultiprocessorCount(&processors);
   if (error != cudaSuccess) return error;
   const auto blocks = static_cast<unsigned>(std::min<int64_t>(MaxItems(desc), int64_t{processors}));
-  error = LaunchOverlapped(AttentionDecodeKernel<kHeadDim, Query>, dim3(blocks), kThreads, kShared,
-                           params, stream);
+  error = LaunchKernel(
+      AttentionDecodeKernel<kHeadDim, Query>,
+      {.grid = dim3(blocks), .threads = kThreads, .shared_bytes = kShared, .programmatic = true},
+      stream, params);
   if (error != cudaSuccess) return error;
-  return LaunchOverlapped(AttentionMergeKernel<kHeadDim, Out>,
-                          dim3(static_cast<unsigned>(desc.max_rows * desc.shape.heads),
-                               kHeadDim / kMergeColumns, static_cast<unsigned>(desc.count)),
-                          kMergeThreads, 0, params, stream);
+  return LaunchKernel(AttentionMergeKernel<kHeadDim, Out>,
+                      {.grid = dim3(static_cast<unsigned>(desc.max_rows * desc.shape.heads),
+                                    kHeadDim / kMergeColumns, static_cast<unsigned>(desc.count)),
+                       .threads = kMergeThreads,
+                       .programmatic = true},
+                      stream, params);
 }
 
 template <typename Query, typename Out>
-cudaError_t LaunchShape(const AttentionDecodeDesc& desc, const DecodeParams& params,
-                        cudaStream_t stream) {
+cudaError_t LaunchHeadDim(const AttentionDecodeDesc& desc, const DecodeParams& params,
+                          cudaStream_t stream) {
   return desc.shape.head_dim == 256 ? LaunchTyped<256, Query, Out>(desc, params, stream)
                                     : LaunchTyped<512, Query, Out>(desc, params, stream);
 }
@@ -82,8 +61,8 @@ template <typename Query>
 cudaError_t LaunchQuery(const AttentionDecodeDesc& desc, const DecodeParams& params,
                         cudaStream_t stream) {
   return desc.shape.out_type == ActivationType::kFloat32
-             ? LaunchShape<Query, float>(desc, params, stream)
-             : LaunchShape<Query, uint16_t>(desc, params, stream);
+             ? LaunchHeadDim<Query, float>(desc, params, stream)
+             : LaunchHeadDim<Query, uint16_t>(desc, params, stream);
 }
 
 }  // namespace

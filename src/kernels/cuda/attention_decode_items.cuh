@@ -4,10 +4,11 @@
 
 #include "kernels/cuda/attention.h"
 #include "kernels/cuda/attention_device.cuh"
+#include "kernels/cuda/attention_shapes.h"
 
 namespace facet::cuda {
 
-inline constexpr int kItemRows = 16;  ///< the height of a matrix product
+inline constexpr int kItemRows = kDecodeTileRows;  ///< the height of a matrix product
 inline constexpr int kMaxSplits = 128;
 inline constexpr int kSplitStep = 16;
 

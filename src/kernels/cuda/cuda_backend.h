@@ -135,8 +135,8 @@ class CudaBackend final : public Backend {
   void PlaceAsOne(std::span<Weight> weights, std::vector<Buffer>& memory);
   void PlaceInterleaved(Weight& gate, Weight& up, std::vector<Buffer>& memory);
 
-  /// Values of x's shape that the codes of `input`, quantized, state.
-  const uint16_t* QuantizeInput(const GroupInput& input, float input_scale);
+  /// Fills input.quantized with BF16 numbers of x's shape: those that its NVFP4 codes state.
+  void QuantizeInput(const GroupInput& input, float input_scale);
   void ProjectHeads(const QueryKeyValueStep& step);
   void AttendFewRows(const AttentionDesc& shape, size_t layer);
   void MultiplyBf16(const Bf16Matrix& weight, const uint16_t* x, Matrix out);

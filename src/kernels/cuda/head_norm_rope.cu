@@ -2,6 +2,7 @@
 // token, which stays in registers between its one read and its one write.
 #include "kernels/cuda/attention_device.cuh"
 #include "kernels/cuda/head_norm_rope.h"
+#include "kernels/cuda/launch.cuh"
 
 namespace facet::cuda {
 namespace {
@@ -134,16 +135,11 @@ __global__ void __launch_bounds__(kWarps * 32) HeadNormRopeKernel(HeadNormRopeDe
 template <int kChunks>
 cudaError_t Launch(const HeadNormRopeDesc& desc, cudaStream_t stream) {
   const int64_t jobs = desc.tokens * (desc.heads + 2 * desc.kv_heads);
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(static_cast<unsigned>((jobs + kWarps - 1) / kWarps));
-  config.blockDim = dim3(kWarps * 32);
-  config.stream = stream;
-  config.attrs = &attribute;
-  config.numAttrs = 1;
-  return cudaLaunchKernelEx(&config, HeadNormRopeKernel<kChunks>, desc);
+  return LaunchKernel(HeadNormRopeKernel<kChunks>,
+                      {.grid = dim3(static_cast<unsigned>((jobs + kWarps - 1) / kWarps)),
+                       .threads = kWarps * 32,
+                       .programmatic = true},
+                      stream, desc);
 }
 
 }  // namespace

@@ -51,10 +51,9 @@ void QuantizeRows(cudaStream_t stream, const Activations& x, int64_t stride, flo
 
 }  // namespace
 
-const uint16_t* CudaBackend::QuantizeInput(const GroupInput& input, float input_scale) {
-  auto* out = static_cast<uint16_t*>(input.quantized);
-  QuantizeRows(stream_, input.x, StrideOf(input.x.cols), input_scale, out);
-  return out;
+void CudaBackend::QuantizeInput(const GroupInput& input, float input_scale) {
+  QuantizeRows(stream_, input.x, StrideOf(input.x.cols), input_scale,
+               static_cast<uint16_t*>(input.quantized));
 }
 
 }  // namespace facet::cuda

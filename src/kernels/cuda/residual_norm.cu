@@ -1,5 +1,6 @@
 // Norm, residual update and next norm: a block a row, which stays in registers. Few rows get wide
 // blocks (the shortest way), many rows narrow ones (more loads in flight).
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/ptx_async.cuh"
 #include "kernels/cuda/residual_norm.h"
 
@@ -147,16 +148,11 @@ cudaError_t Launch(const ResidualNormDesc& desc, cudaStream_t stream) {
                       desc.next,   static_cast<int>(desc.cols),
                       desc.scale,  desc.eps};
   const int64_t threads = (desc.cols / 4 + kQuads - 1) / kQuads;
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = desc.programmatic ? 1 : 0;
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(static_cast<unsigned>(desc.rows));
-  config.blockDim = dim3(static_cast<unsigned>((threads + 31) / 32 * 32));
-  config.stream = stream;
-  config.attrs = &attribute;
-  config.numAttrs = 1;
-  return cudaLaunchKernelEx(&config, ResidualNormKernel<kQuads, kThreads>, params);
+  return LaunchKernel(ResidualNormKernel<kQuads, kThreads>,
+                      {.grid = dim3(static_cast<unsigned>(desc.rows)),
+                       .threads = static_cast<int>((threads + 31) / 32 * 32),
+                       .programmatic = desc.programmatic},
+                      stream, params);
 }
 
 }  // namespace

@@ -1,20 +1,14 @@
 #include "kernels/cuda/routes.h"
 
+#include "kernels/cuda/attention_shapes.h"
+
 namespace facet::cuda {
 namespace {
 
-/// The rule of AttentionPrefill() and AttentionDecode() (attention.h).
-bool HasTensorCoreKernels(const AttentionShape& shape) {
-  constexpr int64_t kDecodeTile = 16;
-  return (shape.head_dim == 256 || shape.head_dim == 512) && shape.kv_heads > 0 &&
-         shape.heads % shape.kv_heads == 0 && kDecodeTile % (shape.heads / shape.kv_heads) == 0;
-}
-
 Route AttentionRoute(const AttentionShape& shape) {
-  const bool tensor_cores = HasTensorCoreKernels(shape);
-  const std::string kind = shape.window > 0 ? "sliding" : "full";
-  const std::string layers = fmt::format("attention, {} layers", kind);
-  if (tensor_cores) {
+  const std::string layers = AttentionLayers(shape);
+  // The smaller tile of the two: what decode takes, prefill takes.
+  if (FitsTensorCores(shape.head_dim, shape.heads, shape.kv_heads, kDecodeTileRows)) {
     return {.layers = layers,
             .how = "BF16 cache and products on the tensor cores, float32 sums",
             .why = fmt::format("kernels for head_dim {}", shape.head_dim),

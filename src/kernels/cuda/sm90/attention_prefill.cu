@@ -4,6 +4,7 @@
 #include <cuda.h>
 
 #include "kernels/cuda/attention.h"
+#include "kernels/cuda/attention_shapes.h"
 #include "kernels/cuda/sm90/attention_prefill_256.cuh"
 #include "kernels/cuda/sm90/attention_prefill_512.cuh"
 #include "kernels/cuda/sm90/tensor_map.cuh"
@@ -119,8 +120,7 @@ cudaError_t LaunchQuery(const AttentionDesc& desc, std::span<const CacheSequence
 
 cudaError_t AttentionPrefill(const AttentionDesc& desc, std::span<const CacheSequence> sequences,
                              cudaStream_t stream) {
-  const bool fits = (desc.head_dim == 256 || desc.head_dim == 512) &&
-                    desc.heads % desc.kv_heads == 0 && 64 % (desc.heads / desc.kv_heads) == 0;
+  const bool fits = FitsTensorCores(desc.head_dim, desc.heads, desc.kv_heads, kPrefillTileRows);
   if (!fits) return AttentionPlain(desc, sequences, stream);
   return desc.query_type == ActivationType::kFloat32
              ? LaunchQuery<float>(desc, sequences, stream)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/sm90/linear_call.h"
 #include "kernels/cuda/sm90/linear_decode_kernel.cuh"
 
@@ -15,13 +16,6 @@ inline constexpr int kDecodeSharedBytes = 226 * 1024;  ///< the rest is for the 
 inline constexpr int kMaxCtaTiles = 32;  ///< row tiles of a cluster: bounds the room for sums
 
 inline int CeilDivide(int a, int b) { return (a + b - 1) / b; }
-
-inline cudaError_t ProcessorCount(int* count) {
-  int device = 0;
-  const cudaError_t error = cudaGetDevice(&device);
-  if (error != cudaSuccess) return error;
-  return cudaDeviceGetAttribute(count, cudaDevAttrMultiProcessorCount, device);
-}
 
 template <class Stream>
 DecodeArgs MakeDecodeArgs(const LinearCall& call) {
@@ -64,7 +58,7 @@ template <class Stream, int kTokenTiles, OutForm kOutput>
 cudaError_t LaunchDecode(const LinearCall& call, int min_slices, cudaStream_t stream) {
   const auto kernel = LinearDecodeKernel<Stream, kTokenTiles, kOutput>;
   int processors = 0;
-  cudaError_t error = ProcessorCount(&processors);
+  cudaError_t error = MultiprocessorCount(&processors);
   if (error != cudaSuccess) return error;
   DecodeArgs args = MakeDecodeArgs<Stream>(call);
   args.slices = min_slices;
@@ -76,30 +70,22 @@ cudaError_t LaunchDecode(const LinearCall& call, int min_slices, cudaStream_t st
   }
   if (cut.shared_bytes > kDecodeSharedBytes) return cudaErrorInvalidValue;
 
-  cudaLaunchAttribute attributes[2] = {};
-  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attributes[0].val.programmaticStreamSerializationAllowed = call.programmatic ? 1 : 0;
-  attributes[1].id = cudaLaunchAttributeClusterDimension;
-  attributes[1].val.clusterDim = {static_cast<unsigned>(args.slices), 1, 1};
-  cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(static_cast<unsigned>(cut.clusters * args.slices));
-  config.blockDim = dim3(Stream::kWarps * 32);
-  config.dynamicSmemBytes = static_cast<size_t>(cut.shared_bytes);
-  config.stream = stream;
-  config.attrs = attributes;
-  config.numAttrs = args.slices > 1 ? 2 : 1;
-  error =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, cut.shared_bytes);
-  if (error != cudaSuccess) return error;
+  LaunchShape shape{.grid = dim3(static_cast<unsigned>(cut.clusters * args.slices)),
+                    .threads = Stream::kWarps * 32,
+                    .shared_bytes = cut.shared_bytes,
+                    .cluster = args.slices,
+                    .programmatic = call.programmatic};
   if (args.slices > 1) {
+    error = AllowShared(kernel, cut.shared_bytes);
+    if (error != cudaSuccess) return error;
     int resident = 0;
-    error = cudaOccupancyMaxActiveClusters(&resident, kernel, &config);
+    error = cudaOccupancyMaxActiveClusters(&resident, kernel, LaunchConfig(shape, stream).get());
     if (error != cudaSuccess) return error;
     const int clusters = std::max(std::min(cut.clusters, std::max(1, resident)),
                                   CeilDivide(args.row_tiles, kMaxCtaTiles));
-    config.gridDim = dim3(static_cast<unsigned>(clusters * args.slices));
+    shape.grid = dim3(static_cast<unsigned>(clusters * args.slices));
   }
-  return cudaLaunchKernelEx(&config, kernel, args);
+  return LaunchKernel(kernel, shape, stream, args);
 }
 
 }  // namespace facet::cuda::sm90

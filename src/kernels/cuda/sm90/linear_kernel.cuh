@@ -14,34 +14,12 @@
 
 namespace facet::cuda::sm90 {
 
-/// Where shared memory's pieces are; the same offsets in every CTA of a cluster.
+/// The ring's layout, and behind its barriers those of split tiles.
 template <class Tile>
-struct SharedLayout {
-  uint32_t stages;    // kStages x (activations, then weights), 1024-byte aligned
-  uint32_t barriers;  // full[kStages], empty[kStages], summable, summed
-  float* staging;
-
-  __device__ uint32_t Input(int stage) const { return stages + stage * Tile::kStageBytes; }
-  __device__ uint32_t Weights(int stage) const { return Input(stage) + Tile::kInputBytes; }
-  __device__ uint32_t Full(int stage) const { return barriers + 8 * stage; }
-  __device__ uint32_t Empty(int stage) const { return barriers + 8 * (Tile::kStages + stage); }
-  /// Split tiles: every CTA's partial sums are staged; every CTA has read them.
-  __device__ uint32_t Summable() const { return barriers + 16 * Tile::kStages; }
+struct SharedLayout : RingLayout<Tile> {
+  /// Every CTA's partial sums are staged; every CTA has read them.
+  __device__ uint32_t Summable() const { return this->barriers + 16 * Tile::kStages; }
   __device__ uint32_t Summed() const { return Summable() + 8; }
-};
-
-/// A position in the ring: which stage, and the parity of its current phase.
-template <class Tile>
-struct RingPosition {
-  int stage = 0;
-  uint32_t parity = 0;
-
-  __device__ void Next() {
-    if (++stage == Tile::kStages) {
-      stage = 0;
-      parity ^= 1;
-    }
-  }
 };
 
 /// One CTA's tile, and its range of 64-column steps.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/sm90/linear_call.h"
 #include "kernels/cuda/sm90/linear_kernel.cuh"
 #include "kernels/cuda/sm90/tensor_map.cuh"
@@ -33,13 +34,6 @@ cudaError_t EncodeMaps(const LinearCall& call, LinearArgs* args) {
   }
 }
 
-inline cudaError_t MultiprocessorCount(int* count) {
-  int device = 0;
-  const cudaError_t error = cudaGetDevice(&device);
-  if (error != cudaSuccess) return error;
-  return cudaDeviceGetAttribute(count, cudaDevAttrMultiProcessorCount, device);
-}
-
 /// Launches with clusters of `splits` CTAs, 1 unless the tile is a split one, at most kMaxSplits
 /// and the number of 64-column steps.
 template <class Tile>
@@ -53,25 +47,15 @@ cudaError_t Launch(const LinearCall& call, int splits, int processors, cudaStrea
   args.feature_tiles = static_cast<int>(CeilDivide(call.rows, Tile::kFeatures));
   args.token_tiles = static_cast<int>(CeilDivide(call.x.tokens, Tile::kTokens));
   args.splits = splits;
-  error = cudaFuncSetAttribute(LinearKernel<Tile>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               Tile::kSharedBytes);
-  if (error != cudaSuccess) return error;
-
   const int64_t tiles = int64_t{args.feature_tiles} * args.token_tiles;
   const int64_t clusters = std::min<int64_t>(tiles, processors / splits);
-  cudaLaunchAttribute attributes[2] = {};
-  attributes[0].id = cudaLaunchAttributeClusterDimension;
-  attributes[0].val.clusterDim = {static_cast<unsigned>(splits), 1, 1};
-  attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attributes[1].val.programmaticStreamSerializationAllowed = call.programmatic ? 1 : 0;
-  cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(static_cast<unsigned>(clusters * splits));
-  config.blockDim = dim3(Tile::kThreads);
-  config.dynamicSmemBytes = Tile::kSharedBytes;
-  config.stream = stream;
-  config.attrs = attributes;
-  config.numAttrs = 2;
-  return cudaLaunchKernelEx(&config, LinearKernel<Tile>, args);
+  return LaunchKernel(LinearKernel<Tile>,
+                      {.grid = dim3(static_cast<unsigned>(clusters * splits)),
+                       .threads = Tile::kThreads,
+                       .shared_bytes = Tile::kSharedBytes,
+                       .cluster = splits,
+                       .programmatic = call.programmatic},
+                      stream, args);
 }
 
 /// A tile's outline for choosing: sizes, and nanoseconds as measured on an H100

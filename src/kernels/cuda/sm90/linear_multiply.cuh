@@ -11,6 +11,35 @@
 
 namespace facet::cuda::sm90 {
 
+/// Where shared memory's pieces are; the same offsets in every CTA of a cluster.
+template <class Tile>
+struct RingLayout {
+  uint32_t stages;    // kStages x (activations, then weights), 1024-byte aligned
+  uint32_t barriers;  // full[kStages], empty[kStages]
+  float* staging;
+
+  __device__ uint32_t Input(int stage) const { return stages + stage * Tile::kStageBytes; }
+  __device__ uint32_t Weights(int stage) const { return Input(stage) + Tile::kInputBytes; }
+  /// A step's weights and activations are there.
+  __device__ uint32_t Full(int stage) const { return barriers + 8 * stage; }
+  /// All readers are done with a step.
+  __device__ uint32_t Empty(int stage) const { return barriers + 8 * (Tile::kStages + stage); }
+};
+
+/// A position in the ring: which stage, and the parity of its current phase.
+template <class Tile>
+struct RingPosition {
+  int stage = 0;
+  uint32_t parity = 0;
+
+  __device__ void Next() {
+    if (++stage == Tile::kStages) {
+      stage = 0;
+      parity ^= 1;
+    }
+  }
+};
+
 /// A lane's words and scales of one record.
 struct LaneRecord {
   uint4 words;

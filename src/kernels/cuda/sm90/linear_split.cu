@@ -41,25 +41,16 @@ cudaError_t LaunchTile(const LinearCall& call, int splits, cudaStream_t stream) 
   args.tokens = static_cast<int>(call.x.tokens);
   args.col_tiles = static_cast<int>(PackedColTiles(call.x.cols));
   args.splits = splits;
-  error = cudaFuncSetAttribute(LinearSplitKernel<Tile>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               Tile::kSharedBytes);
-  if (error != cudaSuccess) return error;
-
   const int64_t feature_tiles = CeilDivide(call.rows, Tile::kFeatures);
-  cudaLaunchAttribute attributes[2] = {};
-  attributes[0].id = cudaLaunchAttributeClusterDimension;
-  attributes[0].val.clusterDim = {static_cast<unsigned>(splits), 1, 1};
-  attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attributes[1].val.programmaticStreamSerializationAllowed = call.programmatic ? 1 : 0;
-  cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(static_cast<unsigned>(feature_tiles * splits),
-                        static_cast<unsigned>(CeilDivide(call.x.tokens, Tile::kTokens)));
-  config.blockDim = dim3(Tile::kThreads);
-  config.dynamicSmemBytes = Tile::kSharedBytes;
-  config.stream = stream;
-  config.attrs = attributes;
-  config.numAttrs = 2;
-  return cudaLaunchKernelEx(&config, LinearSplitKernel<Tile>, args);
+  return LaunchKernel(
+      LinearSplitKernel<Tile>,
+      {.grid = dim3(static_cast<unsigned>(feature_tiles * splits),
+                    static_cast<unsigned>(CeilDivide(call.x.tokens, Tile::kTokens))),
+       .threads = Tile::kThreads,
+       .shared_bytes = Tile::kSharedBytes,
+       .cluster = splits,
+       .programmatic = call.programmatic},
+      stream, args);
 }
 
 template <OutForm kOutput>

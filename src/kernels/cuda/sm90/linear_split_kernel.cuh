@@ -13,25 +13,10 @@
 
 namespace facet::cuda::sm90 {
 
-/// Where shared memory's pieces are; the same offsets in every CTA of a cluster.
-template <class Tile>
-struct SplitShared {
-  uint32_t stages;  // kStages x (activations, then weights), 1024-byte aligned
-  uint32_t barriers;
-  float* staging;
-
-  __device__ uint32_t Input(int stage) const { return stages + stage * Tile::kStageBytes; }
-  __device__ uint32_t Weights(int stage) const { return Input(stage) + Tile::kInputBytes; }
-  /// A step's weights and activations are there.
-  __device__ uint32_t Full(int stage) const { return barriers + 8 * stage; }
-  /// Every warp is done with a step.
-  __device__ uint32_t Empty(int stage) const { return barriers + 8 * (Tile::kStages + stage); }
-};
-
 /// Opens a stage for one step and starts the copy of its weights. Columns beyond the weight's are
 /// zeros.
 template <class Tile>
-__device__ inline void LoadSplitWeights(const LinearArgs& args, const SplitShared<Tile>& shared,
+__device__ inline void LoadSplitWeights(const LinearArgs& args, const RingLayout<Tile>& shared,
                                         const SplitPosition<Tile>& position, int step, int stage) {
   MbarrierExpect(shared.Full(stage), Tile::kInputBytes + Tile::kWeightBytes);
   LoadBox(shared.Weights(stage), &args.weights,
@@ -40,7 +25,7 @@ __device__ inline void LoadSplitWeights(const LinearArgs& args, const SplitShare
 }
 
 template <class Tile>
-__device__ inline void LoadSplitInput(const LinearArgs& args, const SplitShared<Tile>& shared,
+__device__ inline void LoadSplitInput(const LinearArgs& args, const RingLayout<Tile>& shared,
                                       const SplitPosition<Tile>& position, int step, int stage) {
   const int column = (position.first_step + step) * (Tile::kHalves * kStepCols);
   for (int half = 0; half < Tile::kHalves; ++half) {
@@ -51,7 +36,7 @@ __device__ inline void LoadSplitInput(const LinearArgs& args, const SplitShared<
 
 /// Barriers, and as many weights as there are stages: they do not depend on the previous kernel.
 template <class Tile>
-__device__ inline void OpenRing(const LinearArgs& args, const SplitShared<Tile>& shared,
+__device__ inline void OpenRing(const LinearArgs& args, const RingLayout<Tile>& shared,
                                 const SplitPosition<Tile>& position) {
   for (int i = 0; i < Tile::kStages; ++i) {
     MbarrierInit(shared.Full(i), 1);
@@ -65,7 +50,7 @@ __device__ inline void OpenRing(const LinearArgs& args, const SplitShared<Tile>&
 
 /// The first activations, once they may be read.
 template <class Tile>
-__device__ inline void OpenInputs(const LinearArgs& args, const SplitShared<Tile>& shared,
+__device__ inline void OpenInputs(const LinearArgs& args, const RingLayout<Tile>& shared,
                                   const SplitPosition<Tile>& position) {
   WaitForPreviousKernel();
   const int early = min(Tile::kStages, position.steps);
@@ -95,25 +80,11 @@ __device__ inline void MultiplyRecord(uint32_t record, uint32_t input, bool accu
   WgmmaWait<1>();
 }
 
-/// A stage of the ring, and the parity of its current phase.
-template <class Tile>
-struct SplitSlot {
-  int stage = 0;
-  uint32_t parity = 0;
-
-  __device__ void Next() {
-    if (++stage == Tile::kStages) {
-      stage = 0;
-      parity ^= 1;
-    }
-  }
-};
-
 /// Fills a stage for a step again, once all warps are done with the step kStages before.
 template <class Tile>
-__device__ inline void Refill(const LinearArgs& args, const SplitShared<Tile>& shared,
+__device__ inline void Refill(const LinearArgs& args, const RingLayout<Tile>& shared,
                               const SplitPosition<Tile>& position, int step,
-                              const SplitSlot<Tile>& slot) {
+                              const RingPosition<Tile>& slot) {
   MbarrierWait(shared.Empty(slot.stage), slot.parity);
   LoadSplitWeights(args, shared, position, step, slot.stage);
   LoadSplitInput(args, shared, position, step, slot.stage);
@@ -121,9 +92,9 @@ __device__ inline void Refill(const LinearArgs& args, const SplitShared<Tile>& s
 
 /// The copying warp's thread.
 template <class Tile>
-__device__ inline void KeepFull(const LinearArgs& args, const SplitShared<Tile>& shared,
+__device__ inline void KeepFull(const LinearArgs& args, const RingLayout<Tile>& shared,
                                 const SplitPosition<Tile>& position) {
-  SplitSlot<Tile> slot;
+  RingPosition<Tile> slot;
   for (int step = Tile::kStages; step < position.steps; ++step) {
     Refill(args, shared, position, step, slot);
     slot.Next();
@@ -133,13 +104,13 @@ __device__ inline void KeepFull(const LinearArgs& args, const SplitShared<Tile>&
 /// The sums of a CTA's share, in registers. Without a copying warp, thread 0 refills a stage one
 /// step after its own warp is done with it, when all others usually are.
 template <class Tile>
-__device__ inline void MultiplyShare(const LinearArgs& args, const SplitShared<Tile>& shared,
+__device__ inline void MultiplyShare(const LinearArgs& args, const RingLayout<Tile>& shared,
                                      const SplitPosition<Tile>& position,
                                      float (&acc)[Tile::kTokens / 2]) {
   uint32_t fragments[Tile::kHalves][4][4];
   const uint32_t first_record = threadIdx.x / 32 * Tile::kRowTileBytes;
-  SplitSlot<Tile> slot;
-  SplitSlot<Tile> refill;
+  RingPosition<Tile> slot;
+  RingPosition<Tile> refill;
   int previous = 0;
   for (int step = 0; step < position.steps; ++step) {
     MbarrierWait(shared.Full(slot.stage), slot.parity);
@@ -171,8 +142,8 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
   extern __shared__ uint8_t memory[];
   const uint32_t base = SharedAddress(memory);
   const uint32_t padding = (1024 - base % 1024) % 1024;
-  const SplitShared<Tile> shared{base + padding, base + padding + Tile::kBarriersAt,
-                                 reinterpret_cast<float*>(memory + padding)};
+  const RingLayout<Tile> shared{base + padding, base + padding + Tile::kBarriersAt,
+                                reinterpret_cast<float*>(memory + padding)};
   const SplitPosition<Tile> position(args);
 
   constexpr int kCopyingThread = Tile::kCopyingWarp ? Tile::kThreads - 32 : 0;
