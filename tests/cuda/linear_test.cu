@@ -17,7 +17,7 @@
 #include "kernels/cuda/linear_prefill.h"
 #include "kernels/cuda/pack.h"
 #include "kernels/cuda/pack_device.h"
-#include "linear_checks.cuh"
+#include "linear_products.cuh"
 #include "linear_variants.cuh"
 
 namespace facet::cuda {
@@ -48,67 +48,7 @@ void TestPacking(int64_t rows, int64_t cols) {
   Report(Name("pack gate/up", 0, rows, cols), both.ToHost() == wanted, 0);
 }
 
-/// Every tile variant, then the launcher's choice, into rows of `rows` and of rows + 8 columns.
-void TestLinear(const Shape& shape) {
-  std::printf("%s\n", Name("test", shape.tokens, shape.rows, shape.cols).c_str());
-  const FileWeight weight(shape.rows, shape.cols, 5, shape.sampled == 0);
-  DeviceArray<uint8_t> packed(PackedBytes(shape.rows, shape.cols));
-  Check(PackNvfp4OnDevice(weight.view(), packed.data(), nullptr), "pack");
-  const RandomBf16 data(shape.tokens * shape.cols, 11);
-  const LinearInput x{data.data(), shape.tokens, shape.cols, shape.cols};
-  const Sample sample{shape.tokens, shape.rows, shape.sampled};
-  const Expected expected{weight.view(), nullptr, {}, 0.37f, 1};
-  LinearNvfp4Desc desc{x, packed.data(), {}, 1, LinearOut::kFloat32};
-  for (const Variant& variant : kVariants) {
-    CheckProduct<float>(Name(variant.name, shape.tokens, shape.rows, shape.cols), x, expected,
-                        sample, shape.rows, kFloatTolerance, [&](float* out) {
-                          desc.parts[0] = {shape.rows, 0.37f, out, shape.rows};
-                          return variant.launch(desc, nullptr);
-                        });
-  }
-  CheckProduct<float>(Name("linear", shape.tokens, shape.rows, shape.cols), x, expected, sample,
-                      shape.rows + 8, kFloatTolerance, [&](float* out) {
-                        desc.parts[0] = {shape.rows, 0.37f, out, shape.rows + 8};
-                        return LinearNvfp4Prefill(desc, nullptr);
-                      });
-  desc.out_type = LinearOut::kBf16;
-  CheckProduct<uint16_t>(Name("linear to BF16", shape.tokens, shape.rows, shape.cols), x, expected,
-                         sample, shape.rows + 3, kRoundedTolerance, [&](uint16_t* out) {
-                           desc.parts[0] = {shape.rows, 0.37f, out, shape.rows + 3};
-                           return LinearNvfp4Prefill(desc, nullptr);
-                         });
-}
-
-void TestGateUp(const Shape& shape) {
-  const FileWeight gate(shape.rows, shape.cols, 5, false);
-  const FileWeight up(shape.rows, shape.cols, 7, false);
-  DeviceArray<uint8_t> packed(GateUpBytes(shape.rows, shape.cols));
-  Check(PackGateUpOnDevice(gate.view(), up.view(), packed.data(), nullptr), "pack");
-  const RandomBf16 data(shape.tokens * shape.cols, 11);
-  const LinearInput x{data.data(), shape.tokens, shape.cols, shape.cols};
-  // Gates of size 1, so that every part of gelu is used.
-  const float alpha = 0.5f / std::sqrt(static_cast<float>(shape.cols));
-  const Expected expected{gate.view(), nullptr, up.view(), alpha, 0.7f};
-  CheckProduct<uint16_t>(
-      Name("gate/up", shape.tokens, shape.rows, shape.cols), x, expected,
-      {shape.tokens, shape.rows, shape.sampled}, shape.rows, kRoundedTolerance, [&](uint16_t* out) {
-        return GateUpNvfp4Prefill({x, packed.data(), shape.rows, alpha, 0.7f, out, shape.rows},
-                                  nullptr);
-      });
-}
-
-void TestBf16(const Shape& shape) {
-  const RandomBf16 weight(shape.rows * shape.cols, 13);
-  const RandomBf16 data(shape.tokens * shape.cols, 11);
-  const LinearInput x{data.data(), shape.tokens, shape.cols, shape.cols};
-  const Expected expected{{}, weight.data(), {}, 1, 1};
-  CheckProduct<float>(
-      Name("BF16 linear", shape.tokens, shape.rows, shape.cols), x, expected,
-      {shape.tokens, shape.rows, shape.sampled}, shape.rows, kFloatTolerance, [&](float* out) {
-        return LinearBf16Prefill(
-            {x, weight.data(), {shape.rows, 1.0f, out, shape.rows}, LinearOut::kFloat32}, nullptr);
-      });
-}
+constexpr LinearKernels kPrefill{LinearNvfp4Prefill, GateUpNvfp4Prefill, LinearBf16Prefill};
 
 /// Up to the split kernel's limit a token's result does not depend on how many there are.
 void TestAlone(int64_t tokens, int64_t fewer, int64_t rows, int64_t cols) {
@@ -129,93 +69,42 @@ void TestAlone(int64_t tokens, int64_t fewer, int64_t rows, int64_t cols) {
          std::memcmp(few.data(), many.data(), few.size() * sizeof(float)) == 0, 0);
 }
 
-/// Query, key and value as one product into three outputs.
-void TestParts(int64_t tokens, std::array<int64_t, 3> rows, int64_t cols) {
-  const RandomBf16 data(tokens * cols, 11);
-  const LinearInput x{data.data(), tokens, cols, cols};
-  int64_t packed_bytes = 0;
-  for (const int64_t count : rows) packed_bytes += PackedBytes(count, cols);
-  DeviceArray<uint8_t> packed(packed_bytes);
-  int64_t offset = 0;
-  std::vector<std::unique_ptr<FileWeight>> weights;
-  std::vector<std::unique_ptr<DeviceArray<float>>> outs;
-  LinearNvfp4Desc desc{x, packed.data(), {}, 3, LinearOut::kFloat32};
-  for (size_t i = 0; i < 3; ++i) {
-    weights.push_back(std::make_unique<FileWeight>(rows[i], cols, 20 + 2 * i, false));
-    outs.push_back(std::make_unique<DeviceArray<float>>(tokens * rows[i]));
-    outs[i]->Fill(0xFF);
-    Check(PackNvfp4OnDevice(weights[i]->view(), packed.data() + offset, nullptr), "pack");
-    offset += PackedBytes(rows[i], cols);
-    desc.parts[i] = {rows[i], 0.1f * static_cast<float>(i + 1), outs[i]->data(), rows[i]};
-  }
-  Check(LinearNvfp4Prefill(desc, nullptr), "parts");
-  for (size_t i = 0; i < 3; ++i) {
-    const double error = ErrorOf(x, {weights[i]->view(), nullptr, {}, desc.parts[i].alpha, 1},
-                                 {tokens, rows[i], 0}, outs[i]->ToHost(), rows[i]);
-    Report(Name("part", tokens, rows[i], cols), error < kFloatTolerance, error);
-  }
+constexpr int64_t kMostCopies = 16;
+
+template <typename Launch>
+double Ms(const BenchLinear& bench, const Launch& launch, bool programmatic,
+          LinearOut type = LinearOut::kFloat32) {
+  return bench.Ms(launch, bench.shape.tokens <= 512 ? 32 : 4,
+                  {.programmatic = programmatic, .type = type});
 }
-
-/// Weights taken in turn from enough copies that no launch finds its own in L2.
-struct BenchLinear {
-  explicit BenchLinear(const Shape& s)
-      : shape(s),
-        bytes(PackedBytes(s.rows, s.cols)),
-        copies(static_cast<int>(std::min<int64_t>(16, 200'000'000 / bytes + 1))),
-        weight(s.rows, s.cols, 5, false),
-        packed(bytes * copies),
-        x(s.tokens * s.cols, 11),
-        out(s.tokens * s.rows) {
-    for (int i = 0; i < copies; ++i)
-      Check(PackNvfp4OnDevice(weight.view(), packed.data() + i * bytes, nullptr), "pack");
-  }
-
-  template <typename Launch>
-  double Ms(const Launch& launch, bool programmatic, LinearOut type = LinearOut::kFloat32) const {
-    LinearNvfp4Desc desc{
-        {x.data(), shape.tokens, shape.cols, shape.cols}, nullptr, {}, 1, type, programmatic};
-    desc.parts[0] = {shape.rows, 1.0f, out.data(), shape.rows};
-    return MedianMs(shape.tokens <= 512 ? 32 : 4, [&](int i, cudaStream_t stream) {
-      desc.packed = packed.data() + i % copies * bytes;
-      return launch(desc, stream);
-    });
-  }
-
-  Shape shape;
-  int64_t bytes;
-  int copies;
-  FileWeight weight;
-  DeviceArray<uint8_t> packed;
-  RandomBf16 x;
-  DeviceArray<float> out;
-};
 
 /// One line of every variant's microseconds, then the launcher's choice.
 void BenchVariants(const Shape& shape) {
-  const BenchLinear bench(shape);
+  const BenchLinear bench(shape, kMostCopies);
   std::printf("%4ld x %6ld x %5ld us:", static_cast<long>(shape.tokens),
               static_cast<long>(shape.rows), static_cast<long>(shape.cols));
   for (const Variant& variant : kVariants) {
     if (shape.tokens < variant.min_tokens || shape.tokens > variant.max_tokens) continue;
-    std::printf(" %s %.1f", variant.name, 1e3 * bench.Ms(variant.launch, false));
+    std::printf(" %s %.1f", variant.name, 1e3 * Ms(bench, variant.launch, false));
   }
   const double floor_ms =
       std::max(static_cast<double>(bench.bytes) / kPeakTbs * 1e-9,
                2e-9 * static_cast<double>(shape.tokens * shape.rows * shape.cols) / kPeakTflops);
-  const double ms = bench.Ms(LinearNvfp4Prefill, true);
+  const double ms = Ms(bench, LinearNvfp4Prefill, true);
   std::printf(" chosen %.1f early %.1f floor %.1f %.0f%%\n",
-              1e3 * bench.Ms(LinearNvfp4Prefill, false), 1e3 * ms, 1e3 * floor_ms,
+              1e3 * Ms(bench, LinearNvfp4Prefill, false), 1e3 * ms, 1e3 * floor_ms,
               100 * floor_ms / ms);
 }
 
 void Bench(const Shape& shape) {
-  const BenchLinear bench(shape);
-  PrintTime("linear", shape, bench.Ms(LinearNvfp4Prefill, false), static_cast<double>(bench.bytes));
+  const BenchLinear bench(shape, kMostCopies);
+  PrintTime("linear", shape, Ms(bench, LinearNvfp4Prefill, false),
+            static_cast<double>(bench.bytes));
 }
 
 void BenchToBf16(const Shape& shape) {
-  const BenchLinear bench(shape);
-  PrintTime("to BF16", shape, bench.Ms(LinearNvfp4Prefill, false, LinearOut::kBf16),
+  const BenchLinear bench(shape, kMostCopies);
+  PrintTime("to BF16", shape, Ms(bench, LinearNvfp4Prefill, false, LinearOut::kBf16),
             static_cast<double>(bench.bytes));
 }
 
@@ -266,18 +155,18 @@ void TestAll() {
                                                {20, 8192, 3840, 4096},
                                                {2048, 3840, 15360, 8192},
                                                {2500, 8192, 3840, 8192}})
-    TestLinear(shape);
+    TestLinear(kPrefill, kVariants, [](const Variant&) { return true; }, shape, 0);
   for (const Shape& shape : std::vector<Shape>{
            {20, 576, 192}, {64, 100, 192}, {300, 1000, 576}, {1024, 15360, 3840, 8192}})
-    TestGateUp(shape);
+    TestGateUp(kPrefill, shape);
   for (const Shape& shape :
        std::vector<Shape>{{1, 40, 192}, {40, 1000, 192}, {300, 192, 640}, {1000, 3840, 6912, 8192}})
-    TestBf16(shape);
+    TestBf16(kPrefill, shape);
   TestAlone(128, 20, 8192, 3840);
   TestAlone(128, 50, 3840, 4096);
   TestAlone(60, 30, 192, 576);
-  TestParts(50, {256, 128, 128}, 192);
-  TestParts(300, {256, 120, 136}, 208);
+  TestParts(kPrefill, 50, {256, 128, 128}, 192);
+  TestParts(kPrefill, 300, {256, 120, 136}, 208);
 }
 
 void BenchAll() {
