@@ -1,10 +1,10 @@
 // facet bench: how fast a model is on this device, beside what the device could do at most.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <memory>
 
+#include "base/stopwatch.h"
 #include "cli/bench_report.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -28,18 +28,16 @@ constexpr const char* kFooter =
     "prefill N: a prompt of N tokens, to its last token's logits. decode N at D, batch B: B "
     "sequences that hold D\n"
     "tokens get N more each, to the likeliest token of each. first token: the engine's answer to a "
-    "prompt, to its first token. Every line is a median with the slowest and "
-    "the fastest\n"
-    "repetition. The cache of decode tests is filled with random numbers, which takes no longer to "
-    "read than others.\n\n"
+    "prompt, to its\n"
+    "first token. Every line is a median with the slowest and the fastest repetition. The cache of "
+    "decode tests is\n"
+    "filled with random numbers, which takes no longer to read than others.\n\n"
     "GB/s counts the weights once a step and the cached rows that are seen; TFLOP/s two operations "
     "a weight and token,\n"
     "and attention. The shares are of what this device reads and multiplies at most, measured "
-    "first "
-    "(docs/performance.md\n"
+    "first (docs/performance.md\n"
     "has the formulas). What does not fit the context or the memory is left out and says so. "
-    "Ctrl-C "
-    "ends with what was\n"
+    "Ctrl-C ends with what was\n"
     "measured.\n\n"
     "Examples:\n"
     "  facet bench models/tiny\n"
@@ -81,14 +79,14 @@ SpeedOptions SpeedOptionsOf(const Options& options, const Session& session,
 Result<int> Run(const Options& options) {
   IgnoreBrokenPipes();
   const InterruptGuard interrupt;
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   FACET_TRY(const auto session, options.session.Open());
-  const std::chrono::duration<double> load = std::chrono::steady_clock::now() - start;
+  const double load_seconds = stopwatch.seconds();
   const CheckpointSummary summary = Summarize(session->checkpoint());
   FACET_TRY(const DeviceLimits limits,
             MeasureDeviceLimits(options.session.compute.backend, options.session.compute.threads));
   SpeedOptions speed = SpeedOptionsOf(options, *session, summary);
-  const BenchSetting setting{*session, summary, limits, std::move(speed), Now(), load.count()};
+  const BenchSetting setting{*session, summary, limits, std::move(speed), Now(), load_seconds};
 
   bool written = options.json || WriteNow(BenchHeading(setting));
   std::vector<SpeedResult> results;

@@ -1,8 +1,8 @@
 // facet dequantize: an NVFP4 checkpoint back to plain BF16.
-#include <chrono>
 #include <cstdio>
 #include <memory>
 
+#include "base/stopwatch.h"
 #include "cli/command.h"
 #include "cli/compute_flags.h"
 #include "cli/export_command.h"
@@ -31,7 +31,7 @@ constexpr const char* kFooter =
     "  facet dequantize gemma-4-12B-it-nvfp4 gemma-4-12B-it-from-nvfp4 --json";
 
 Result<int> Run(const Options& options) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   FACET_TRY(const Checkpoint source, Checkpoint::Open(options.files.source));
   ThreadPool threads(options.compute.PoolSize());
   const InterruptGuard interrupt;
@@ -39,13 +39,13 @@ Result<int> Run(const Options& options) {
   FACET_TRY(const ExportReport report,
             DequantizeCheckpoint(source, options.files.target, threads,
                                  options.files.max_shard_bytes, control));
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  const double seconds = stopwatch.seconds();
   PrintWarnings(report);
   if (options.files.json) {
-    const auto json = SummaryJson(report, "dequantized", options.files.target, elapsed.count());
+    const auto json = SummaryJson(report, "dequantized", options.files.target, seconds);
     fmt::print("{}\n", JsonText(json));
   } else {
-    PrintSummary(report, "dequantized", options.files.target, elapsed.count());
+    PrintSummary(report, "dequantized", options.files.target, seconds);
   }
   return kExitOk;
 }

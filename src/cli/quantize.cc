@@ -1,10 +1,10 @@
 // facet quantize: a BF16 checkpoint to NVFP4.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 
 #include "base/file.h"
+#include "base/stopwatch.h"
 #include "cli/command.h"
 #include "cli/compute_flags.h"
 #include "cli/export_command.h"
@@ -130,7 +130,7 @@ void PrintText(const Options& options, std::string_view backend, const Calibrati
 }
 
 Result<int> Run(const Options& options) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   FACET_RETURN_IF_ERROR(RequireCalibration(options));
   FACET_TRY(const Checkpoint source, Checkpoint::Open(options.files.source));
   FACET_TRY(const std::unique_ptr<Backend> backend,
@@ -146,12 +146,12 @@ Result<int> Run(const Options& options) {
                                 .batch_size = options.batch_size,
                                 .max_shard_bytes = options.files.max_shard_bytes},
                                control));
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  const double seconds = stopwatch.seconds();
   PrintWarnings(report);
   if (options.files.json) {
-    PrintJson(options, backend->name(), data, report, elapsed.count());
+    PrintJson(options, backend->name(), data, report, seconds);
   } else {
-    PrintText(options, backend->name(), data, report, elapsed.count());
+    PrintText(options, backend->name(), data, report, seconds);
   }
   return kExitOk;
 }

@@ -1,11 +1,11 @@
 // facet synth: a checkpoint of the model's size and shape, filled by a formula.
-#include <chrono>
 #include <cstdio>
 #include <limits>
 #include <memory>
 #include <optional>
 
 #include "base/file.h"
+#include "base/stopwatch.h"
 #include "cli/command.h"
 #include "cli/compute_flags.h"
 #include "cli/export_command.h"
@@ -77,7 +77,7 @@ void PrintText(const Options& options, const SynthReport& report, double seconds
 }
 
 Result<int> Run(const Options& options) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   FACET_TRY(const SynthModel model, SynthModelLike(options.like, options.layers));
   ThreadPool threads(options.compute.PoolSize());
   const InterruptGuard interrupt;
@@ -88,14 +88,14 @@ Result<int> Run(const Options& options) {
       .max_shard_bytes = options.files.max_shard_bytes};
   FACET_TRY(const SynthReport report,
             SynthesizeCheckpoint(model, how, options.files.target, threads, control));
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  const double seconds = stopwatch.seconds();
   for (const std::string& warning : model.warnings) {
     fmt::print(stderr, "facet: warning: {}\n", warning);
   }
   if (options.files.json) {
-    PrintJson(options, model, report, elapsed.count());
+    PrintJson(options, model, report, seconds);
   } else {
-    PrintText(options, report, elapsed.count());
+    PrintText(options, report, seconds);
   }
   return kExitOk;
 }

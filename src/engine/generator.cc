@@ -1,20 +1,14 @@
 #include "engine/generator.h"
 
 #include <algorithm>
-#include <chrono>
 #include <span>
 
+#include "base/stopwatch.h"
 #include "engine/prefill.h"
 #include "model/memory_plan.h"
 
 namespace facet {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 bool SameMedia(const MediaSpan& a, const MediaSpan& b) {
   if (a.first_token != b.first_token || a.count != b.count) return false;
@@ -166,11 +160,11 @@ Result<void> Generator::Append(int32_t id) {
 Result<void> Generator::Decode(const GenerationParams& params, int64_t room,
                                const TokenFn& on_token, const std::atomic<bool>& cancelled,
                                Generation& result) {
-  const Clock::time_point start = Clock::now();
+  const Stopwatch stopwatch;
   while (!cancelled) {
     FACET_TRY(GeneratedToken token, Choose(params));
     result.tokens.push_back(std::move(token));
-    result.decode_seconds = SecondsSince(start);
+    result.decode_seconds = stopwatch.seconds();
     const GeneratedToken& last = result.tokens.back();
     if (!on_token(last)) return {};
     if (Contains(params.stop_tokens, last.id)) {
@@ -190,7 +184,7 @@ Result<Generation> Generator::Generate(Prompt prompt, const GenerationParams& pa
                                        const TokenFn& on_token,
                                        const std::atomic<bool>& cancelled) {
   FACET_RETURN_IF_ERROR(CheckRequest(prompt, params));
-  const Clock::time_point start = Clock::now();
+  const Stopwatch stopwatch;
   Generation result;
   result.prompt_tokens = static_cast<int64_t>(prompt.tokens.size());
   FACET_RETURN_IF_ERROR(Reserve(prompt, params.max_tokens));
@@ -198,7 +192,7 @@ Result<Generation> Generator::Generate(Prompt prompt, const GenerationParams& pa
   sequence_ = std::move(prompt);
 
   FACET_TRY(const bool filled, Prefill(result.reused_tokens, cancelled));
-  result.prefill_seconds = SecondsSince(start);
+  result.prefill_seconds = stopwatch.seconds();
   if (!filled) return result;
   const int64_t room = std::min(params.max_tokens, context_ - result.prompt_tokens);
   FACET_RETURN_IF_ERROR(Decode(params, room, on_token, cancelled, result));

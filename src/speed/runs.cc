@@ -1,22 +1,16 @@
 #include "speed/runs.h"
 
 #include <algorithm>
-#include <chrono>
 #include <span>
 #include <vector>
 
 #include "base/random.h"
+#include "base/stopwatch.h"
 #include "engine/generator.h"
 #include "speed/fill_cache.h"
 
 namespace facet {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 std::vector<int32_t> RandomTokens(int64_t count, int64_t vocabulary, uint64_t seed) {
   std::vector<int32_t> tokens(static_cast<size_t>(count));
@@ -83,7 +77,7 @@ class PrefillRun final : public SpeedRun {
   }
 
   Result<double> Once() override {
-    const Clock::time_point start = Clock::now();
+    const Stopwatch stopwatch;
     steps_.cache().Clear(0);
     const auto count = static_cast<int64_t>(tokens_.size());
     for (int64_t begin = 0; begin < count; begin += options_.max_chunk) {
@@ -91,7 +85,7 @@ class PrefillRun final : public SpeedRun {
       if (begin + hidden.rows == count) steps_.Logits(hidden.Rows(hidden.rows - 1, 1));
       context_.on_tokens(hidden.rows);
     }
-    return SecondsSince(start);
+    return stopwatch.seconds();
   }
 
  private:
@@ -123,9 +117,9 @@ class DecodeRun final : public SpeedRun {
   }
 
   Result<double> Once() override {
-    const Clock::time_point start = Clock::now();
+    const Stopwatch stopwatch;
     FACET_RETURN_IF_ERROR(Run(what_.tokens, context_.on_tokens));
-    return SecondsSince(start);
+    return stopwatch.seconds();
   }
 
  private:
@@ -181,9 +175,9 @@ class FirstTokenRun final : public SpeedRun {
     GenerationParams params;
     params.sampling.temperature = 0;
     params.max_tokens = 1;
-    const Clock::time_point start = Clock::now();
+    const Stopwatch stopwatch;
     const auto on_token = [&](const GeneratedToken&) {
-      if (first_token_seconds != nullptr) *first_token_seconds = SecondsSince(start);
+      if (first_token_seconds != nullptr) *first_token_seconds = stopwatch.seconds();
       return true;
     };
     FACET_TRY(const Generation answer,

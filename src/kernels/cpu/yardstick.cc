@@ -1,10 +1,10 @@
 #include "kernels/cpu/yardstick.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <vector>
 
+#include "base/stopwatch.h"
 #include "kernels/cpu/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -111,10 +111,9 @@ void Keep(const T& result) {
 
 template <typename Body>
 double SecondsOf(const Body& body) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   body();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  return seconds.count();
+  return stopwatch.seconds();
 }
 
 }  // namespace
