@@ -14,12 +14,13 @@ Usage: scripts/build-cuda.sh [--compile-only] [TARGET...]
   TARGET          what to build instead of everything, such as facet or suite_backend
 
 Environment:
-  FACET_CUDA_ARCHITECTURES  which to build for (now: $architectures), several with ";"
+  FACET_CUDA_ARCHITECTURES  which to build for (now: $architectures), several with ";". There are
+                            kernels for 90a alone: for others they do not compile yet
   CUDACXX                   the compiler, where nvcc is neither on PATH nor in /usr/local/cuda/bin
 
 Examples:
   scripts/build-cuda.sh
-  FACET_CUDA_ARCHITECTURES='90a-real;100a-real' scripts/build-cuda.sh facet
+  scripts/build-cuda.sh facet
 
 Needs CUDA 13 and the packages that scripts/setup.sh installs. Exit code 6 where there is no nvcc.
 END
